@@ -1,0 +1,303 @@
+"""The game contract, its batched kernels, and the record of games in progress.
+
+A game is a module of free jitted functions over one row of a structured array (``STATE``), plus constants:
+
+    STATE           np.dtype      the position and nothing else; it has a uint64 field ``key`` and a field ``turn``
+    NUM_ACTIONS     int           actions are the integers below it
+    MAX_LEGAL       int           no position has more legal actions
+    DISCOUNT        float         a value's factor on its way to the parent: -1 where players alternate
+    init(state, seed)                                   writes a start position
+    legal_actions(state, actions) -> n                  fills the buffer, each action once
+    apply(state, action)                                plays a legal action in place
+    lookback(state) -> plies                            how far back an equal position may lie
+    outcome(state, num_legal, earlier, since, max_plies) -> (ending, value)
+    BOARD, BOARD_WORDS, STEP_BOARDS, STEP_COUNTS, LEAF_COUNTS, COUNT_SCALES        see ``rlcore.planes``
+    pack(state, earlier, mover, words)                  one history step as the mover sees it
+    pack_leaf(state, words)                             the counts of the newest position
+    to_text(state, action), from_text(state, text)      moves as text
+    read(state, text), write(state)                     positions as text
+    Ending          IntEnum       why a game ended, 0 = it goes on; MAX_PLIES among its names
+
+Laws, tested for every registered game on random reachable states: no legal action implies an ending; the same row and
+action give the same result; actions are distinct and below ``NUM_ACTIONS``; text round trips; packing leaves the
+state alone; values lie in [-1, 1]; equal positions have equal keys, and a key kept along the way equals one rebuilt.
+
+The kernels below are templates: ``load`` binds a copy of each to the game's own functions.
+"""
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rlcore.evaluators import Batch
+from rlcore.jit import Array, bind, njit
+from rlcore.planes import PlaneLayout
+from rlcore.tree import Tree
+
+
+class History(NamedTuple):
+    """Games in progress: G games of at most L positions each, the newest at ``length - 1``."""
+
+    states: Array  # [G, L] STATE
+    earlier: Array  # [G, L] uint8: how often the position stood before in its game
+    length: Array  # [G] int32
+
+
+def new_history(game: "Game", num_games: int, capacity: int) -> History:
+    """Room for games of up to ``capacity`` positions; begin each with ``game.begin``."""
+    return History(
+        states=np.zeros((num_games, capacity), game.STATE),
+        earlier=np.zeros((num_games, capacity), np.uint8),
+        length=np.zeros(num_games, np.int32),
+    )
+
+
+@njit
+def stood_before(states: Array, g: int, newest: int, key: np.uint64, plies: int) -> tuple[int, int]:
+    """How often ``key`` occurs among the last ``plies`` positions of game ``g`` up to index ``newest``.
+
+    Returns:
+        The count, and the index of the earliest occurrence (0 where there is none).
+    """
+    count, first = 0, 0
+    for i in range(newest, max(newest - plies, -1), -1):
+        if states[g, i]["key"] == key:
+            count += 1
+            first = i
+    return count, first
+
+
+# --- templates: the names that stand for the game's own functions are resolved by ``bind`` ---------------------------
+# mypy: disable-error-code="name-defined"
+# ruff: noqa: F821
+
+
+def begin(history: History, g: int, seed: int) -> None:
+    """Start game ``g`` anew."""
+    init(history.states[g, 0], seed)
+    history.earlier[g, 0] = 0
+    history.length[g] = 1
+
+
+def judge(history: History, games: Array, max_plies: int, legal: Array, counts: Array, endings: Array, values: Array) -> None:
+    """The legal actions and the outcome of the newest position of some games.
+
+    Args:
+        games: [n] int32, which games.
+        legal: [n, MAX_LEGAL] uint16 out; counts: [n] int32 out, how many.
+        endings: [n] uint8 out; values: [n] float32 out, for the side to move.
+    """
+    for i in range(games.shape[0]):
+        g = games[i]
+        newest = history.length[g] - 1
+        state = history.states[g, newest]
+        num_legal = legal_actions(state, legal[i])
+        counts[i] = num_legal
+        plies = lookback(state)
+        earlier, first = stood_before(history.states, g, newest - 1, state["key"], plies)
+        endings[i], values[i] = outcome(state, num_legal, earlier, newest - first, max_plies)
+
+
+def advance(history: History, games: Array, actions: Array) -> None:
+    """Play ``actions[i]`` in game ``games[i]`` ([n] uint16, [n] int32) and append the new positions."""
+    for i in range(games.shape[0]):
+        g = games[i]
+        newest = history.length[g]
+        history.states[g, newest] = history.states[g, newest - 1]
+        state = history.states[g, newest]
+        apply(state, actions[i])
+        earlier, _ = stood_before(history.states, g, newest - 1, state["key"], lookback(state))
+        history.earlier[g, newest] = min(earlier, 255)
+        history.length[g] = newest + 1
+
+
+def pack_game(history: History, g: int, steps: int, words: Array) -> None:
+    """The packed planes of the newest position of game ``g``, with ``steps`` history steps, newest first."""
+    newest = history.length[g] - 1
+    mover = history.states[g, newest]["turn"]
+    for j in range(steps):
+        place = words[j * STEP_WORDS : (j + 1) * STEP_WORDS]
+        if j <= newest:
+            pack(history.states[g, newest - j], history.earlier[g, newest - j], mover, place)
+        else:
+            place[:] = np.uint64(0)
+    pack_leaf(history.states[g, newest], words[steps * STEP_WORDS :])
+
+
+def rebuild(history: History, actions: Array, starts: Array, seeds: Array, plies: Array, steps: int, batch: Batch) -> None:
+    """Positions of recorded games, played again from their start: what the learner samples.
+
+    Args:
+        history: one game's room, used as scratch.
+        actions: [total] uint16, the moves of all games; game i's begin at ``starts[i]`` ([n] int64).
+        seeds: [n] uint64, of ``init``; plies: [n] int32, how many moves to play.
+        batch: words, actions and counts of the first n rows are filled.
+    """
+    for i in range(plies.shape[0]):
+        begin(history, 0, np.int64(seeds[i]))
+        for p in range(plies[i]):
+            history.states[0, p + 1] = history.states[0, p]
+            state = history.states[0, p + 1]
+            apply(state, actions[starts[i] + p])
+            history.earlier[0, p + 1] = 0
+            if p + 1 + steps > plies[i]:  # only these are packed
+                earlier, _ = stood_before(history.states, 0, p, state["key"], lookback(state))
+                history.earlier[0, p + 1] = min(earlier, 255)
+        history.length[0] = plies[i] + 1
+        pack_game(history, 0, steps, batch.words[i])
+        batch.counts[i] = legal_actions(history.states[0, plies[i]], batch.actions[i])
+
+
+def _pack_leaf_of(tree: Tree, states: Array, history: History, b: int, g: int, leaf: int, steps: int, words: Array) -> None:
+    """As ``pack_game``, for a leaf: its past is its ancestors in the tree, then the game before the root."""
+    depth = tree.depth[b]
+    before = history.length[g] - 1  # index of the root's position in its game
+    mover = states[b, leaf]["turn"]
+    pack(states[b, leaf], tree.nodes[b, leaf]["earlier"], mover, words[:STEP_WORDS])
+    for j in range(1, steps):
+        place = words[j * STEP_WORDS : (j + 1) * STEP_WORDS]
+        if j <= depth:
+            node = tree.path_nodes[b, depth - j]
+            pack(states[b, node], tree.nodes[b, node]["earlier"], mover, place)
+        elif j - depth <= before:
+            past = before - (j - depth)
+            pack(history.states[g, past], history.earlier[g, past], mover, place)
+        else:
+            place[:] = np.uint64(0)
+    pack_leaf(states[b, leaf], words[steps * STEP_WORDS :])
+
+
+def _seen_on_path(tree: Tree, states: Array, history: History, b: int, g: int, leaf: int) -> tuple[int, int]:
+    """How often the leaf's position stood before, along the path and then in the game, and plies since the first."""
+    state = states[b, leaf]
+    plies = lookback(state)
+    depth, key = tree.depth[b], state["key"]
+    count, since = 0, 0
+    if plies < 2:
+        return count, since
+    for j in range(1, min(depth, plies) + 1):
+        if states[b, tree.path_nodes[b, depth - j]]["key"] == key:
+            count += 1
+            since = j
+    if plies > depth:
+        before = history.length[g] - 1
+        in_game, first = stood_before(history.states, g, before - 1, key, plies - depth)
+        if in_game > 0:
+            count += in_game
+            since = depth + before - first
+    return count, since
+
+
+def step(tree: Tree, states: Array, history: History, games: Array, steps: int, max_plies: int, batch: Batch) -> int:
+    """Make the position of every leaf that ``select`` reached, and pack those that need an evaluation.
+
+    A leaf that ends the game gets its ending and value; the others become rows of the batch, in the order of their
+    trees. A root (depth 0) is always searched, whatever ``outcome`` would say of it.
+
+    Args:
+        tree: B trees; states: [B, N] STATE, the position of every node; games: [B] int32, the game a tree belongs to.
+        max_plies: as for ``outcome``.
+
+    Returns:
+        The number of rows that await evaluation; ``batch.trees`` says whose they are.
+    """
+    size = 0
+    for b in range(games.shape[0]):
+        leaf = tree.leaf[b]
+        depth = tree.depth[b]
+        if leaf < tree.num_nodes[b] - 1 or tree.nodes[b, leaf]["ending"] != 0:
+            continue  # an ending that was reached before: nothing to make
+        g = games[b]
+        legal = batch.actions[size]
+        node = tree.nodes[b, leaf]
+        if depth == 0:
+            newest = history.length[g] - 1
+            states[b, leaf] = history.states[g, newest]
+            node["earlier"] = history.earlier[g, newest]
+            num_legal = legal_actions(states[b, leaf], legal)
+        else:
+            states[b, leaf] = states[b, tree.path_nodes[b, depth - 1]]
+            state = states[b, leaf]
+            apply(state, tree.edges[b, tree.path_edges[b, depth - 1]]["action"])
+            earlier, since = _seen_on_path(tree, states, history, b, g, leaf)
+            node["earlier"] = min(earlier, 255)
+            num_legal = legal_actions(state, legal)
+            ending, value = outcome(state, num_legal, earlier, since, max_plies)
+            if ending != 0:
+                node["ending"] = ending
+                node["value"] = value
+                node["draw"] = 1.0 if value == 0.0 else 0.0
+                continue
+        batch.counts[size] = num_legal
+        batch.trees[size] = b
+        _pack_leaf_of(tree, states, history, b, g, leaf, steps, batch.words[size])
+        size += 1
+    return size
+
+
+def perft(states: Array, actions: Array, leaf: Array, depth: int) -> int:
+    """Count the move sequences of a length: move generation's classic test.
+
+    Args:
+        states: [>= depth + 1] STATE, the position at ``states[depth]``; the rest is scratch.
+        actions: [>= depth + 1, MAX_LEGAL] uint16 scratch; leaf: [MAX_LEGAL] uint16 scratch.
+    """
+    if depth == 1:
+        return legal_actions(states[1], leaf)
+    total = 0
+    for i in range(legal_actions(states[depth], actions[depth])):
+        states[depth - 1] = states[depth]
+        apply(states[depth - 1], actions[depth, i])
+        if depth == 2:
+            total += legal_actions(states[1], leaf)
+        else:
+            total += perft(states, actions, leaf, depth - 1)
+    return total
+
+
+_TEMPLATES = (begin, judge, advance, pack_game, _pack_leaf_of, _seen_on_path, rebuild, step, perft)
+
+
+@dataclass(frozen=True)
+class Game:
+    """A loaded game: its module's contract and the kernels above bound to it, as attributes."""
+
+    name: str
+    module: ModuleType
+    kernels: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        """The game's own names first, then the bound kernels."""
+        module, kernels = object.__getattribute__(self, "module"), object.__getattribute__(self, "kernels")
+        if name in kernels:
+            return kernels[name]
+        return getattr(module, name)
+
+    def layout(self, history: int) -> PlaneLayout:
+        """How a position with ``history`` steps lies in packed words and in float planes."""
+        return PlaneLayout(
+            history=history,
+            step_boards=self.STEP_BOARDS,
+            board_words=self.BOARD_WORDS,
+            step_counts=self.STEP_COUNTS,
+            leaf_counts=self.LEAF_COUNTS,
+            rows=self.BOARD[0],
+            cols=self.BOARD[1],
+            scales=self.COUNT_SCALES,
+        )
+
+
+def bind_game(name: str, module_name: str) -> Game:
+    """Import a game's module and bind the templates to it."""
+    module = importlib.import_module(module_name)
+    namespace: dict[str, Any] = dict(vars(module), np=np, stood_before=stood_before)
+    namespace["STEP_WORDS"] = module.STEP_BOARDS * module.BOARD_WORDS + (module.STEP_COUNTS + 7) // 8
+    kernels: dict[str, Any] = {}
+    for template in _TEMPLATES:
+        kernel = bind(template, namespace, module_name)
+        namespace[template.__name__] = kernel
+        kernels[template.__name__] = kernel
+    return Game(name, module, kernels)
