@@ -15,6 +15,9 @@ ZERO = np.uint64(0)
 ONE = np.uint64(1)
 ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
+if not JIT:
+    np.seterr(over="ignore")  # words wrap around in plain Python as they do compiled, without a warning
+
 #: pext is one fast instruction on Intel since Haswell and AMD since Zen 3; before that AMD ran it in microcode.
 #: Whether it is fast enough to use is decided here, once, at import.
 HAS_PEXT = bool(JIT and cpu_has("bmi2") and not (cpu_has("clzero") and not cpu_has("vpclmulqdq")))

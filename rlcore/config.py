@@ -40,3 +40,26 @@ class SearchConfig:
             raise ValueError(f"considered must be at least 1, not {self.considered}")
         if not 0.0 <= self.noise_weight <= 1.0 or self.noise_alpha <= 0.0:
             raise ValueError("noise_weight must lie in [0, 1] and noise_alpha above 0")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The size of a residual policy-value network (AlphaZero's: 19 blocks of 256 channels, value_hidden 256)."""
+
+    blocks: int = 4
+    """Residual blocks of two 3x3 convolutions each."""
+
+    channels: int = 64
+    """Channels of the stem, of every block and of the policy head; multiples of 16 are the fastest."""
+
+    value_channels: int = 16
+    """Channels of the value head's 1x1 convolution, before pooling over the board."""
+
+    value_hidden: int = 64
+    """Units of the value head's hidden layer."""
+
+    def __post_init__(self) -> None:
+        for name in ("blocks", "channels", "value_channels", "value_hidden"):
+            size, least = getattr(self, name), 0 if name == "blocks" else 1
+            if size < least:
+                raise ValueError(f"network.{name} is {size}; it must be at least {least}")

@@ -202,7 +202,7 @@ def step(tree: Tree, states: Array, history: History, games: Array, steps: int, 
         max_plies: as for ``outcome``.
 
     Returns:
-        The number of rows that await evaluation; ``batch.trees`` says whose they are.
+        The number of rows that await evaluation; ``tree.waiting`` says whose they are.
     """
     size = 0
     for b in range(games.shape[0]):
@@ -232,7 +232,7 @@ def step(tree: Tree, states: Array, history: History, games: Array, steps: int, 
                 node["draw"] = 1.0 if value == 0.0 else 0.0
                 continue
         batch.counts[size] = num_legal
-        batch.trees[size] = b
+        tree.waiting[size] = b
         _pack_leaf_of(tree, states, history, b, g, leaf, steps, batch.words[size])
         size += 1
     return size
@@ -278,16 +278,7 @@ class Game:
 
     def layout(self, history: int) -> PlaneLayout:
         """How a position with ``history`` steps lies in packed words and in float planes."""
-        return PlaneLayout(
-            history=history,
-            step_boards=self.STEP_BOARDS,
-            board_words=self.BOARD_WORDS,
-            step_counts=self.STEP_COUNTS,
-            leaf_counts=self.LEAF_COUNTS,
-            rows=self.BOARD[0],
-            cols=self.BOARD[1],
-            scales=self.COUNT_SCALES,
-        )
+        return PlaneLayout.of(self.module, history)
 
 
 def bind_game(name: str, module_name: str) -> Game:

@@ -34,10 +34,13 @@ from numba.core import event, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-__all__ = ["JIT", "Array", "bind", "cpu_has", "intrinsic", "njit", "types"]
+__all__ = ["JIT", "Array", "Row", "bind", "cpu_has", "intrinsic", "njit", "types"]
 
 Array = NDArray[Any]
 """Any NumPy array; the shape and dtype stand in the docstring."""
+
+Row = Any
+"""One row of a structured array: ``row["field"]`` reads and writes in place."""
 
 JIT = not numba.config.DISABLE_JIT
 """False when NUMBA_DISABLE_JIT is set and every kernel runs as plain Python."""
@@ -119,7 +122,7 @@ def njit(function: F) -> F:
     return compiled
 
 
-def bind(template: FunctionType, namespace: dict[str, Any], name: str) -> Any:
+def bind(template: Any, namespace: dict[str, Any], name: str) -> Any:
     """A copy of ``template`` whose globals are ``namespace``, compiled as ``name.template``.
 
     This is how a kernel is written once and works on every game: the copy's calls (``apply``, ``legal_actions`` ...)

@@ -8,13 +8,14 @@
 """
 
 import math
+import time
 from typing import NamedTuple
 
 import numpy as np
 
 from rlcore import tree as trees
 from rlcore.config import SearchConfig
-from rlcore.evaluators import Batch, Evaluator, new_batch
+from rlcore.evaluators import Batch, Evaluator, make_batch
 from rlcore.game import Game, History
 from rlcore.jit import Array
 
@@ -67,7 +68,7 @@ class Search:
         considered = min(config.considered, config.simulations, game.MAX_LEGAL)
         self.tree = trees.new_tree(num_trees, config.simulations + 1, game.MAX_LEGAL)
         self.states = np.zeros((num_trees, config.simulations + 1), game.STATE)
-        self.batch: Batch = new_batch(num_trees, game.layout(planes_history).num_words, game.MAX_LEGAL)
+        self.batch: Batch = make_batch(num_trees, game.layout(planes_history).num_words, game.MAX_LEGAL)
         self.schedule = np.zeros((considered + 1, config.simulations), np.int32)
         for m in range(1, considered + 1):
             self.schedule[m] = halving_schedule(m, config.simulations)
@@ -81,8 +82,9 @@ class Search:
             c_scale=config.c_scale,
             considered=considered,
         )
-        self.evaluations = 0
-        """Positions judged by the evaluator since this object was made."""
+        # Counters that only grow: positions searched, waves, positions evaluated, and where the time went.
+        self.searches = self.waves = self.evaluations = 0
+        self.seconds = self.evaluator_seconds = 0.0
         self._chosen = np.zeros(num_trees, np.int32)
         self._policy = np.zeros((num_trees, game.MAX_LEGAL), np.float32)
         self._values = np.zeros((num_trees, 2), np.float32)
@@ -107,6 +109,7 @@ class Search:
         Raises:
             ValueError: a game has no legal action.
         """
+        began = time.perf_counter()
         count = len(games)
         tree = self.tree
         tree.rng[:count] = rng[games]
@@ -121,7 +124,10 @@ class Search:
         for _ in range(self.config.simulations):
             trees.select(tree, count, self.schedule, self.rules)
             self._wave(history, games, evaluator)
-        return self._result(games, rng, temperatures)
+        result = self._result(games, rng, temperatures)
+        self.searches += count
+        self.seconds += time.perf_counter() - began
+        return result
 
     def _wave(self, history: History, games: Array, evaluator: Evaluator) -> None:
         """Make, evaluate, expand and back up the leaves that the paths lead to."""
@@ -130,10 +136,13 @@ class Search:
             self.tree, self.states, history, games, self.planes_history, self.max_plies, batch
         )
         if size:
+            began = time.perf_counter()
             evaluator(batch, size)
-            trees.expand(self.tree, size, batch.trees, batch.actions, batch.counts, batch.priors, batch.values)
+            self.evaluator_seconds += time.perf_counter() - began
+            trees.expand(self.tree, size, batch.actions, batch.counts, batch.priors, batch.values)
         trees.backup(self.tree, len(games), self.game.DISCOUNT)
         self.evaluations += size
+        self.waves += 1
 
     def _result(self, games: Array, rng: Array, temperatures: Array | None) -> SearchResult:
         count, tree = len(games), self.tree

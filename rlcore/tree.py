@@ -61,6 +61,7 @@ class Tree(NamedTuple):
     path_edges: Array  # [B, N] int32: the edge taken at each
     depth: Array  # [B] int32: how many edges lie on the path
     leaf: Array  # [B] int32: the node the path leads to
+    waiting: Array  # [B] int32: the trees whose leaves await evaluation, in the order of the batch's rows
     root_scores: Array  # [B, MAX_LEGAL] float32: at a Gumbel root, log prior + Gumbel noise of each edge
     rng: Array  # [B] uint64: each tree's generator (rlcore.rng)
 
@@ -89,6 +90,7 @@ def new_tree(num_trees: int, num_nodes: int, max_legal: int) -> Tree:
         path_edges=np.zeros((num_trees, num_nodes), np.int32),
         depth=np.zeros(num_trees, np.int32),
         leaf=np.zeros(num_trees, np.int32),
+        waiting=np.zeros(num_trees, np.int32),
         root_scores=np.zeros((num_trees, max_legal), np.float32),
         rng=np.zeros(num_trees, np.uint64),
     )
@@ -281,15 +283,15 @@ def select(tree: Tree, num_trees: int, schedule: Array, rules: Rules) -> None:
 
 
 @njit
-def expand(tree: Tree, size: int, trees: Array, actions: Array, counts: Array, priors: Array, values: Array) -> None:
+def expand(tree: Tree, size: int, actions: Array, counts: Array, priors: Array, values: Array) -> None:
     """Give the evaluated leaves their edges, value and draw probability.
 
     Args:
-        trees: [size] int32, whose leaf each row is; actions, priors: [size, MAX_LEGAL]; counts: [size] int32;
-        values: [size, 2] float32, value and draw probability for the side to move.
+        size: how many trees of ``tree.waiting`` there are, a row each of:
+        actions, priors: [size, MAX_LEGAL]; counts: [size] int32; values: [size, 2] float32, value and draw probability.
     """
     for k in range(size):
-        b = trees[k]
+        b = tree.waiting[k]
         node = tree.nodes[b, tree.leaf[b]]
         first = tree.num_edges[b]
         node["first_edge"] = first

@@ -10,7 +10,7 @@ import numpy as np
 
 from games.chess.tables import NUM_ACTIONS, NUM_PLANES
 from rlcore.bits import ONE, byte_swap
-from rlcore.jit import Array, njit
+from rlcore.jit import Array, Row, njit
 
 __all__ = [
     "BOARD",
@@ -38,7 +38,7 @@ _EIGHT, _LIMIT = np.uint64(8), np.uint64(255)
 
 
 @njit
-def pack(state: Array, earlier: int, mover: int, words: Array) -> None:
+def pack(state: Row, earlier: int, mover: int, words: Array) -> None:
     """Write one history step into ``words`` ([13] uint64) as the player ``mover`` sees it.
 
     Args:
@@ -60,7 +60,7 @@ def pack(state: Array, earlier: int, mover: int, words: Array) -> None:
 
 
 @njit
-def pack_leaf(state: Array, words: Array) -> None:
+def pack_leaf(state: Row, words: Array) -> None:
     """Write the seven counts of the newest position into ``words`` ([1] uint64), a byte each, lowest first."""
     castling = np.uint64(state["castling"])
     move = min(np.uint64(state["ply"]) >> ONE, _LIMIT)

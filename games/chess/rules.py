@@ -34,7 +34,7 @@ from games.chess.tables import (
     THROUGH,
 )
 from rlcore.bits import ALL, HAS_PEXT, ONE, ZERO, bit_reverse, byte_swap, extract, lowest, popcount
-from rlcore.jit import Array, njit
+from rlcore.jit import Array, Row, njit
 
 STATE = np.dtype(
     [
@@ -96,7 +96,7 @@ _CASTLE_SHORT, _CASTLE_LONG = np.uint64(15 * 64 + 4), np.uint64(43 * 64 + 4)  # 
 
 
 @njit
-def init(state: Array, seed: int) -> None:
+def init(state: Row, seed: int) -> None:
     """Write the start position into the row. Chess has only one; the seed is not used."""
     state["pawns"] = np.uint64(0x00FF_0000_0000_FF00)
     state["knights"] = np.uint64(0x4200_0000_0000_0042)
@@ -166,7 +166,7 @@ def _beside_diagonally(squares: np.uint64) -> np.uint64:
 
 
 @njit
-def _attacked(state: Array, square: np.uint64, occupied: np.uint64, opponent: np.uint64) -> bool:
+def _attacked(state: Row, square: np.uint64, occupied: np.uint64, opponent: np.uint64) -> bool:
     """Whether one of the ``opponent`` pieces attacks the square when ``occupied`` squares block lines."""
     place = ONE << square
     pawns = ((place & ~A_FILE) << _SEVEN) | ((place & ~H_FILE) << _NINE)
@@ -179,7 +179,7 @@ def _attacked(state: Array, square: np.uint64, occupied: np.uint64, opponent: np
 
 
 @njit
-def in_check(state: Array) -> bool:
+def in_check(state: Row) -> bool:
     """Whether the side to move is in check."""
     king = lowest(state["kings"] & state["own"])
     return _attacked(state, king, state["own"] | state["opponent"], state["opponent"])
@@ -242,7 +242,7 @@ def _add_pawn_moves(
 
 
 @njit
-def _en_passant_is_safe(state: Array, origin: np.uint64, target: np.uint64) -> bool:
+def _en_passant_is_safe(state: Row, origin: np.uint64, target: np.uint64) -> bool:
     """Whether capturing in passing leaves the own king unattacked: two pawns leave one rank at once."""
     taken = ONE << (target - _EIGHT)
     occupied = (state["own"] | state["opponent"]) & ~taken & ~(ONE << origin) | ONE << target
@@ -251,7 +251,7 @@ def _en_passant_is_safe(state: Array, origin: np.uint64, target: np.uint64) -> b
 
 
 @njit
-def _en_passant_capturers(state: Array, target: np.uint64) -> np.uint64:
+def _en_passant_capturers(state: Row, target: np.uint64) -> np.uint64:
     """The own pawns that stand beside the pawn which passed over ``target``."""
     place = ONE << target
     beside = (place & ~A_FILE) >> _NINE | (place & ~H_FILE) >> _SEVEN
@@ -260,7 +260,7 @@ def _en_passant_capturers(state: Array, target: np.uint64) -> np.uint64:
 
 
 @njit
-def legal_en_passant(state: Array, target: np.uint64) -> bool:
+def legal_en_passant(state: Row, target: np.uint64) -> bool:
     """Whether any pawn of the side to move may legally capture in passing onto ``target``."""
     capturers = _en_passant_capturers(state, target)
     while capturers != ZERO:
@@ -271,7 +271,7 @@ def legal_en_passant(state: Array, target: np.uint64) -> bool:
 
 
 @njit
-def _add_en_passant(state: Array, actions: Array, n: np.uint64) -> np.uint64:
+def _add_en_passant(state: Row, actions: Array, n: np.uint64) -> np.uint64:
     target = np.uint64(state["en_passant"])
     capturers = _en_passant_capturers(state, target)
     while capturers != ZERO:
@@ -284,7 +284,7 @@ def _add_en_passant(state: Array, actions: Array, n: np.uint64) -> np.uint64:
 
 
 @njit
-def _add_king_moves(state: Array, actions: Array, n: np.uint64, king: np.uint64) -> np.uint64:
+def _add_king_moves(state: Row, actions: Array, n: np.uint64, king: np.uint64) -> np.uint64:
     """Steps to squares that are not attacked once the king has left its own."""
     own, opponent = state["own"], state["opponent"]
     occupied = (own | opponent) & ~(ONE << king)
@@ -300,7 +300,7 @@ def _add_king_moves(state: Array, actions: Array, n: np.uint64, king: np.uint64)
 
 
 @njit
-def _add_castling(state: Array, actions: Array, n: np.uint64, occupied: np.uint64) -> np.uint64:
+def _add_castling(state: Row, actions: Array, n: np.uint64, occupied: np.uint64) -> np.uint64:
     """The side to move is not in check. The king passes over and lands on squares that are not attacked."""
     opponent = state["opponent"]
     if state["castling"] & np.uint8(1) and occupied & (_F1 | _G1) == ZERO:
@@ -333,7 +333,7 @@ def _checks_and_pins(
 
 @njit
 def _add_pinned_moves(
-    state: Array, actions: Array, n: np.uint64, pinned: np.uint64, king: np.uint64, occupied: np.uint64
+    state: Row, actions: Array, n: np.uint64, pinned: np.uint64, king: np.uint64, occupied: np.uint64
 ) -> np.uint64:
     """Moves of pinned pieces along the line through their king, on their side of it, up to the pinning piece."""
     queens = state["queens"]
@@ -355,7 +355,7 @@ def _add_pinned_moves(
 
 
 @njit
-def legal_actions(state: Array, actions: Array) -> int:
+def legal_actions(state: Row, actions: Array) -> int:
     """Fill ``actions`` ([>= MAX_LEGAL] uint16) with every legal action, each once, and return how many there are."""
     own, opponent = state["own"], state["opponent"]
     occupied = own | opponent
@@ -413,7 +413,7 @@ def legal_actions(state: Array, actions: Array) -> int:
 
 
 @njit
-def _kind(state: Array, square: np.uint64) -> np.uint64:
+def _kind(state: Row, square: np.uint64) -> np.uint64:
     """0 pawn, 1 knight, 2 bishop, 3 rook, 4 queen, 5 king, of whatever stands on the square."""
     kind = (state["knights"] >> square & ONE) + ((state["bishops"] >> square & ONE) << ONE)
     kind += (state["rooks"] >> square & ONE) * np.uint64(3) + ((state["queens"] >> square & ONE) << np.uint64(2))
@@ -435,7 +435,7 @@ def _castling_key(castling: np.uint64, turn: np.uint64) -> np.uint64:
 
 
 @njit
-def position_key(state: Array) -> np.uint64:
+def position_key(state: Row) -> np.uint64:
     """The repetition key from scratch: pieces, side to move, castling rights and a legal en passant square."""
     turn = np.uint64(state["turn"])
     mirror = turn * _FIFTY_SIX
@@ -460,7 +460,7 @@ def _moved(board: np.uint64, origin: np.uint64, target: np.uint64, cleared: np.u
 
 
 @njit
-def apply(state: Array, action: int) -> None:
+def apply(state: Row, action: int) -> None:
     """Play a legal action in place. The row is then the other side's view."""
     number = np.uint64(action)
     origin, target = number & _SIXTY_THREE, np.uint64(TARGET_OF[number])
@@ -552,7 +552,7 @@ def apply(state: Array, action: int) -> None:
 
 
 @njit
-def insufficient_material(state: Array) -> bool:
+def insufficient_material(state: Row) -> bool:
     """Whether no sequence of legal moves can mate: bare kings, one minor piece, or bishops all of one colour."""
     if (state["pawns"] | state["rooks"] | state["queens"]) != ZERO:
         return False
@@ -564,13 +564,13 @@ def insufficient_material(state: Array) -> bool:
 
 
 @njit
-def lookback(state: Array) -> int:
+def lookback(state: Row) -> int:
     """How many plies back a position equal to this one may lie: captures and pawn moves cannot be undone."""
     return np.int64(state["fifty"])
 
 
 @njit
-def outcome(state: Array, num_legal: int, earlier: int, since: int, max_plies: int) -> tuple[int, float]:
+def outcome(state: Row, num_legal: int, earlier: int, since: int, max_plies: int) -> tuple[int, float]:
     """Why the game ends here (an ``Ending``; 0 = it goes on) and its value for the side to move.
 
     Args:

@@ -1,0 +1,85 @@
+"""Chess: the public contract, in the order of dependence.
+
+tables     geometry, the numbering of actions, hash keys
+rules      positions, legal moves, playing a move, endings
+encoding   what the network sees
+notation   FEN, UCI, SAN, PGN; needs python-chess only for SAN and PGN
+"""
+
+from games.chess.encoding import (
+    BOARD,
+    BOARD_WORDS,
+    COUNT_SCALES,
+    LEAF_COUNTS,
+    POLICY_PLANES,
+    STEP_BOARDS,
+    STEP_COUNTS,
+    pack,
+    pack_leaf,
+)
+from games.chess.notation import (
+    PgnGame,
+    from_san,
+    from_text,
+    read,
+    read_pgn,
+    show,
+    to_board,
+    to_san,
+    to_text,
+    write,
+    write_pgn,
+)
+from games.chess.rules import (
+    DISCOUNT,
+    MAX_LEGAL,
+    STATE,
+    Ending,
+    apply,
+    in_check,
+    init,
+    insufficient_material,
+    legal_actions,
+    legal_en_passant,
+    lookback,
+    outcome,
+    position_key,
+)
+from games.chess.tables import NUM_ACTIONS
+
+__all__ = [
+    "BOARD",
+    "BOARD_WORDS",
+    "COUNT_SCALES",
+    "DISCOUNT",
+    "LEAF_COUNTS",
+    "MAX_LEGAL",
+    "NUM_ACTIONS",
+    "POLICY_PLANES",
+    "STATE",
+    "STEP_BOARDS",
+    "STEP_COUNTS",
+    "Ending",
+    "PgnGame",
+    "apply",
+    "from_san",
+    "from_text",
+    "in_check",
+    "init",
+    "insufficient_material",
+    "legal_actions",
+    "legal_en_passant",
+    "lookback",
+    "outcome",
+    "pack",
+    "pack_leaf",
+    "position_key",
+    "read",
+    "read_pgn",
+    "show",
+    "to_board",
+    "to_san",
+    "to_text",
+    "write",
+    "write_pgn",
+]

@@ -1,0 +1,18 @@
+"""Errors a person can meet when a position or a move comes as text. Each message is one sentence."""
+
+
+class BadPosition(ValueError):
+    """A position written as text that cannot be read; says what is wrong with it."""
+
+
+class BadMove(ValueError):
+    """A move written as text that cannot be read, or that is not legal; says which."""
+
+
+class UnknownGame(ValueError):
+    """A name that no game is registered under; lists those that are."""
+
+
+def shown(text: str, limit: int = 40) -> str:
+    """The text in quotes for a message: escaped, and cut where it is long."""
+    return repr(text) if len(text) <= limit else f"{text[:limit]!r}..."

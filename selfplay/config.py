@@ -1,0 +1,136 @@
+"""Settings of a self-play run. Standard library only, so that ``--help`` answers at once."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from rlcore.config import NetworkConfig, SearchConfig
+
+
+@dataclass(frozen=True)
+class ActorConfig:
+    """How games are played."""
+
+    threads: int = 0
+    """Threads that play games, each with its own group; 0 = one a core."""
+    games: int = 64
+    """Games that a thread plays in lockstep: the size of its evaluation batch."""
+    max_plies: int = 240
+    """Plies after which a game is broken off."""
+    sample_plies: int = 30
+    """Moves are drawn in proportion to visits for this many plies of a game, then the best is played."""
+    random_plies: int = 120
+    """The very first games begin after 0 to this many random plies: first samples within seconds, endings early on."""
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    """How the network learns from them."""
+
+    batch_size: int = 256
+    """Positions a gradient step."""
+    reuse: float = 4.0
+    """How often each position is trained on, on average; the learner waits for games."""
+    window_share: float = 0.6
+    """The replay window: the latest share of all positions ..."""
+    window_min: int = 20_000
+    """... but at least this many ..."""
+    window_max: int = 1_000_000
+    """... and at most this many."""
+    root_value_share: float = 0.5
+    """The value target: this share of the search's root value, the rest of the game's result."""
+    ply_limit_value: Literal["none", "draw"] = "none"
+    """What a game broken off at max_plies is worth: nothing known (the root value alone is the target), or a draw."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """AdamW, or SGD with momentum 0.9 (AlphaZero's; try a learning rate of 0.02 to 0.2)."""
+    learning_rate: float = 2e-3
+    """Peak learning rate."""
+    warmup_steps: int = 100
+    """Steps over which the learning rate rises from zero."""
+    decay_steps: tuple[int, ...] = (50_000, 150_000)
+    """Steps at which the learning rate is multiplied by decay_factor."""
+    decay_factor: float = 0.1
+    """See decay_steps."""
+    weight_decay: float = 1e-3
+    """AdamW: decoupled; SGD: the L2 penalty (AlphaZero: 1e-4)."""
+    average: float = 0.99
+    """The published weights are a running average of the trained ones with this decay a step; 0 = the latest."""
+    publish_steps: int = 25
+    """Steps between two publications of new weights to the actors."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train a game engine by self-play, from nothing. Run it again to go on where it stopped."""
+
+    game: Literal["chess"] = "chess"
+    """What to play."""
+    run_dir: Path | None = None
+    """Where everything lies: checkpoints, games, metrics, pictures. Default: runs/<game>."""
+    max_minutes: float = 10.0
+    """Stop after so many minutes of this start; 0 = run on until Ctrl-C."""
+    seed: int = 1
+    """Decides every random choice of the run."""
+    history: int = 1
+    """Positions of the past that the network sees, the newest among them; 8 gives AlphaZero's planes."""
+    checkpoint_minutes: float = 1.0
+    """Minutes between checkpoints; one is also written at the end."""
+    strength_games: int = 100
+    """Games of the strength check at the end against each opponent, random and untrained; 0 = none."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where networks run."""
+    actor: ActorConfig = field(default_factory=ActorConfig)
+    search: SearchConfig = field(default_factory=lambda: SearchConfig(simulations=16, considered=8, interior="gumbel"))
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(blocks=3, channels=48))
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+
+    def folder(self) -> Path:
+        """The run directory."""
+        return self.run_dir if self.run_dir is not None else Path("runs") / self.game
+
+    def to_json(self) -> str:
+        """All settings but where the run lies, which may move."""
+        values = dataclasses.asdict(self)
+        del values["run_dir"]
+        return json.dumps(values, indent=2) + "\n"
+
+
+class ConfigError(ValueError):
+    """Settings that make no sense, or do not fit the run they are to go on with."""
+
+
+def _fill(kind: Any, values: dict[str, Any], place: str) -> Any:
+    """A dataclass from a dictionary; unknown names are refused, missing ones take their default."""
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise ConfigError(f"{place} holds an unknown setting: {unknown[0]}")
+    nested = {"actor": ActorConfig, "search": SearchConfig, "network": NetworkConfig, "learner": LearnerConfig}
+    filled = {}
+    for name, value in values.items():
+        if name in nested and isinstance(value, dict):
+            value = _fill(nested[name], value, place)
+        filled[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return kind(**filled)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{place}: {error}") from None
+
+
+def read_config(path: Path) -> Config:
+    """The settings a run was started with.
+
+    Raises:
+        ConfigError: the file is not what ``to_json`` writes.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} does not hold settings")
+    config = _fill(Config, values, str(path))
+    assert isinstance(config, Config)
+    return config

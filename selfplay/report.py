@@ -1,0 +1,378 @@
+"""What a run tells whoever started it: a live screen, plain lines where there is no terminal, alarms, a summary.
+
+All of it goes to stdout: it is what the command is for and nothing else is written there, so that `| tee` and `>` keep
+it, while error messages stay on stderr. What the screen looks like stands in `picture`; rich is imported when needed.
+"""
+
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+
+__all__ = ["LN_3", "Point", "Report", "Result", "Status", "alarms", "plain_line", "summary"]
+
+LN_3 = math.log(3.0)  # value loss of win = draw = loss = 1/3
+SCREEN_SECONDS = 0.4  # between two screens; drawing one takes some 10 ms
+LINE_SECONDS = 10.0  # between two plain lines
+PAUSE_SECONDS = 60.0  # an alarm that was off for less has not stopped
+_MAX_POINTS = 4000
+
+FILES = {
+    "checkpoints": "the whole state, newest few; the same command goes on from there",
+    "games.log": "every game, as moves and search results",
+    "games.pgn": "the games, for any chess program",
+    "games": "the games, for any chess program",
+    "metrics.jsonl": "all figures over time",
+    "tensorboard": "the same: tensorboard --logdir",
+    "config.json": "the settings",
+}
+"""What lies in a run directory, and what it is for; the summary lists what is there."""
+
+
+@dataclass
+class Status:
+    """A run at one moment. nan means not known yet. Losses in nats; a "start" is one call of the command."""
+
+    game: str
+    run_dir: Path
+    device: str  # "2 cores, bfloat16"
+    network: str  # "3 x 48, 153k parameters"
+    simulations: int  # a move
+    seconds: float  # of this start
+    seconds_left: float | None  # None = runs on
+    resumed_from: str | None
+    games: int  # finished and in the log, whole run
+    positions: int  # whole run
+    new_games: int  # this start
+    new_positions: int
+    positions_per_second: float
+    evaluations_per_second: float
+    batch_fill: float  # mean share of the evaluation batch in use, [0, 1]
+    steps: int
+    version: int  # of the published weights
+    reuse: float  # samples trained on per position made
+    window: int  # positions in the replay window
+    learning_rate: float
+    policy_loss: float
+    uniform_loss: float  # mean ln(legal moves): what knowing nothing costs
+    value_loss: float
+    policy_entropy: float
+    value_spread: float  # standard deviation of root values
+    draw_rate: float  # [0, 1]
+    game_length: float  # mean plies of the latest games
+    endings: dict[str, int]  # of the latest games
+    shares: dict[str, float]  # of the actors' time: evaluate, tree, rest; of the learner's: learn, wait
+    board: str  # one game in progress, as lines of text; ANSI colours are kept
+    board_title: str
+    reuse_target: float = math.nan  # what reuse should come to
+
+
+class Result(Protocol):
+    """A match against a fixed opponent (`arena.Match`): scores in [0, 1] with their 95 % interval."""
+
+    @property
+    def opponent(self) -> str: ...
+    @property
+    def wins(self) -> int: ...
+    @property
+    def draws(self) -> int: ...
+    @property
+    def losses(self) -> int: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+class Point(NamedTuple):
+    """Losses at a step: of the policy as a share of the uniform policy's, of the value as a share of ln 3."""
+
+    step: int
+    policy: float
+    value: float
+
+
+def alarms(status: Status) -> list[str]:
+    """What goes wrong, a sentence with advice each. The wording never varies, so a sentence names its alarm."""
+    s = status
+    learning, waiting = s.shares.get("learn", 0.0), s.shares.get("wait", 0.0)
+    lost = [loss for loss in (s.policy_loss, s.value_loss) if not math.isfinite(loss)]
+    known = len(lost) < 2 or learning > 0.02 or math.inf in lost  # before the first step both losses are nan
+    checks = [
+        (bool(lost) and known and s.steps > 0,
+         "The loss is no longer a number: stop, lower --learner.learning-rate and start a new run."),
+        (s.draw_rate > 0.95 and sum(s.endings.values()) >= 100,
+         "Nearly all games are drawn, so there is little to learn from: allow more plies a game "
+         "(--actor.max-plies), more random opening plies or more simulations."),
+        (s.value_spread < 0.01 and s.positions >= 1000 and s.steps >= 200,
+         "All positions get the same value: the value head has collapsed; lower --learner.learning-rate."),
+        (s.policy_loss > 1.005 * s.uniform_loss and s.steps >= 500,
+         "The policy is worse than uniform moves: lower --learner.learning-rate, or search with more simulations."),
+        (s.batch_fill < 0.5 and s.new_positions >= 1000,
+         "Evaluation batches are less than half full: lower --actor.games to what is in use."),
+        (s.reuse < 0.5 * s.reuse_target and s.steps >= 500 and s.seconds > 120,
+         "The learner falls behind: positions are trained on less than half as often as asked; use fewer "
+         "--actor.threads, a smaller network or a lower --learner.reuse."),
+        (waiting > 0.95 and s.steps > 0 and s.seconds > 120,
+         "The learner is starved, waiting for games 95 % of its time: raise --learner.reuse, enlarge the network, "
+         "or play more games at once (--actor.games)."),
+    ]  # fmt: skip
+    return [text for happens, text in checks if happens]
+
+
+# --- figures as text -------------------------------------------------------------------------------------------------
+
+
+def figure(value: float, form: str = ",.0f", unit: str = "") -> str:
+    """A number, or a dash where it is not known."""
+    return "–" if math.isnan(value) else format(value, form) + unit
+
+
+def percent(share: float, digits: int = 0) -> str:
+    return figure(100 * share, f".{digits}f", " %")
+
+
+def clock(seconds: float) -> str:
+    hours, rest = divmod(max(0, round(seconds)), 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
+def relative(loss: float, yardstick: float) -> float:
+    return loss / yardstick if yardstick > 0 else math.nan
+
+
+def plain_line(status: Status) -> str:
+    """The key figures in one line, ASCII but for the dash of what is not known."""
+    s = status
+    left = "runs on" if s.seconds_left is None else f"{clock(s.seconds_left)} left"
+    return "  ".join(
+        (
+            f"{clock(s.seconds)}",
+            f"games {s.games:,}",
+            f"positions {s.positions:,}",
+            f"{figure(s.positions_per_second)} positions/s",
+            f"{figure(s.evaluations_per_second)} evaluations/s",
+            f"batch fill {percent(s.batch_fill)}",
+            f"steps {s.steps:,}",
+            f"policy {figure(s.policy_loss, '.3f')} (uniform {figure(s.uniform_loss, '.3f')})",
+            f"value {figure(s.value_loss, '.3f')} (ln 3 {LN_3:.3f})",
+            f"draws {percent(s.draw_rate)}",
+            f"length {figure(s.game_length)}",
+            *(f"{name} {percent(share)}" for name, share in s.shares.items()),
+            left,
+        )
+    )
+
+
+def _sections(
+    s: Status, strength: Sequence[Result], picture: Path | None, go_on: Sequence[tuple[str, str]], first: Point | None
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The summary: (heading, rows of (label, text))."""
+
+    def loss(value: float, yardstick: float, words: str, at_first: float) -> str:
+        if not math.isfinite(value):
+            return "not known" if math.isnan(value) else "infinite"
+        began = f"; at first {percent(at_first, 1)}" if math.isfinite(at_first) else ""
+        return f"{value:.3f}, {percent(relative(value, yardstick), 1)} of what {words} costs ({yardstick:.3f}){began}"
+
+    start = first or Point(0, math.nan, math.nan)
+    learned = [
+        ("policy loss", loss(s.policy_loss, s.uniform_loss, "choosing evenly among the legal moves", start.policy)),
+        ("value loss", loss(s.value_loss, LN_3, "knowing nothing", start.value)),
+    ]
+    for match in strength:
+        games = match.wins + match.draws + match.losses
+        interval = f"{100 * match.low:.1f}-{100 * match.high:.1f}"
+        score = f"{percent(match.score, 1)} ({interval}) of {games} games, "
+        learned.append((f"against {match.opponent}", score + f"+{match.wins} ={match.draws} -{match.losses}"))
+    files = [(name, text) for name, text in FILES.items() if (s.run_dir / name).exists()]
+    if picture is not None:
+        name = picture.name if picture.parent == s.run_dir else str(picture)
+        files.insert(0, (name, "the run as a picture: losses, strength, game length, draws"))
+    amount = f"{s.games:,} games, {s.positions:,} positions and {s.steps:,} steps"
+    return [
+        (f"What was learned from {amount}, {s.new_games:,} games of them in these {clock(s.seconds)} min", learned),
+        (f"What lies in {s.run_dir}", files),
+        ("How to go on", list(go_on)),
+    ]
+
+
+def summary(
+    status: Status,
+    strength: Sequence[Result],
+    picture: Path | None,
+    how_to_go_on: Sequence[tuple[str, str]],
+    first: Point | None = None,
+) -> str:
+    """What was learned, where it lies and how to go on, as lines of text.
+
+    Args:
+        strength: matches against fixed opponents.
+        picture: the file of the picture, if one was drawn.
+        how_to_go_on: (what for, command) each.
+        first: the losses that the run began with.
+    """
+    lines = []
+    for title, rows in _sections(status, strength, picture, how_to_go_on, first):
+        width = max((len(label) for label, _ in rows), default=0)
+        lines += [title, *(f"  {label:<{width}}  {text}" for label, text in rows), ""]
+    return "\n".join(lines[:-1])
+
+
+# --- the report ------------------------------------------------------------------------------------------------------
+
+
+class Report:
+    """Shows how a run is doing. A context manager; its methods may be called from any thread.
+
+    In a terminal the screen is redrawn in place, below all other output; its last state stays when the run ends.
+    """
+
+    def __init__(
+        self, stream: TextIO | None = None, plain: bool | None = None, history: Iterable[Mapping[str, float]] = ()
+    ) -> None:
+        """Nothing is shown yet.
+
+        Args:
+            stream: where to; sys.stdout by default.
+            plain: lines instead of a screen; by default where the stream is no terminal, or one that cannot do it.
+            history: rows of metrics of earlier starts, for the curves and for what the run began with.
+        """
+        self.stream = sys.stdout if stream is None else stream
+        self.plain = not _can_draw(self.stream) if plain is None else plain
+        self._points: list[Point] = []
+        for row in history:
+            step, policy, uniform, value = (
+                row.get(name) for name in ("step", "policy_loss", "uniform_loss", "value_loss")
+            )
+            if step is not None and policy is not None and uniform is not None and value is not None:
+                self._remember(int(step), policy, uniform, value)
+        self._lock = threading.RLock()
+        self._console: Console | None = None
+        self._live: Live | None = None
+        self._shown_at = -math.inf
+        self._counting = False  # positions of this start have been shown
+        self._alarmed: dict[str, float] = {}  # when each alarm was last on
+
+    def __enter__(self) -> "Report":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def update(self, status: Status) -> None:
+        """Show a new state, or let it pass where the last one was shown a moment ago. Cheap then."""
+        with self._lock:
+            first = status.new_positions > 0 and not self._counting  # what everybody waits for
+            every = LINE_SECONDS if self.plain else SCREEN_SECONDS
+            if first or time.monotonic() - self._shown_at >= every:
+                self._counting = self._counting or first
+                self._show(status)
+
+    def line(self, text: str) -> None:
+        """A message of one line, above the screen."""
+        with self._lock:
+            if self.plain:
+                encoding = self.stream.encoding or "utf-8"
+                text = text.encode(encoding, "replace").decode(encoding)
+                print(text, file=self.stream, flush=True)
+            else:
+                self._get_console().print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def finish(
+        self,
+        status: Status,
+        strength: Sequence[Result] = (),
+        picture: Path | None = None,
+        how_to_go_on: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Show the last state, let go of the screen and print the summary."""
+        with self._lock:
+            self._show(status)
+            self._stop()
+            text = "\n" + summary(status, strength, picture, how_to_go_on, self._points[0] if self._points else None)
+            if self.plain:
+                self.line(text)
+            else:
+                from rich.text import Text
+
+                styled = Text(text)
+                styled.highlight_regex(r"(?m)^\S.*$", "bold cyan")
+                self._get_console().print(styled, soft_wrap=True)
+
+    def _remember(self, step: int, policy: float, uniform: float, value: float) -> None:
+        """Keep a point of the curves; every other one goes when there are very many."""
+        point = Point(step, relative(policy, uniform), relative(value, LN_3))
+        if math.isfinite(point.policy) and math.isfinite(point.value):
+            if not self._points or step > self._points[-1].step:
+                self._points.append(point)
+        if len(self._points) > _MAX_POINTS:
+            self._points = self._points[::2]
+
+    def _show(self, s: Status) -> None:
+        self._remember(s.steps, s.policy_loss, s.uniform_loss, s.value_loss)
+        if self.plain:
+            if self._shown_at == -math.inf:
+                self.line(f"{s.game} self-play in {s.run_dir}: {s.network}, {s.simulations} simulations, {s.device}")
+            self.line(plain_line(s).replace("\N{EN DASH}", "-"))
+            self._sound(alarms(s))
+        else:
+            self._draw(s)
+        self._shown_at = time.monotonic()
+
+    def _sound(self, texts: list[str]) -> None:
+        """A line for each alarm that starts; one that has paused for a moment only does not start again."""
+        now = time.monotonic()
+        for text in texts:
+            if now - self._alarmed.get(text, -math.inf) > PAUSE_SECONDS:
+                self.line(f"warning: {text}")
+            self._alarmed[text] = now
+
+    def _draw(self, status: Status) -> None:
+        from rich.live import Live
+
+        from selfplay.picture import screen
+
+        console = self._get_console()
+        if self._live is None:
+            # stderr is led past the screen only where it would land on it
+            self._live = Live(
+                console=console, auto_refresh=False, redirect_stderr=sys.stderr.isatty(), vertical_overflow="crop"
+            )
+            self._live.start()
+        size = console.size
+        shown = screen(status, alarms(status), self._points, size.width, size.height - 1)
+        self._live.update(shown, refresh=True)
+
+    def _get_console(self) -> "Console":
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(file=self.stream, force_terminal=True, force_interactive=True)
+        return self._console
+
+    def _stop(self) -> None:
+        with self._lock:
+            if self._live is not None:
+                self._live.stop()
+                self._live = None
+
+
+def _can_draw(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that can move its cursor and has the glyphs."""
+    encoding = (stream.encoding or "").lower().replace("-", "")
+    return stream.isatty() and encoding == "utf8" and os.environ.get("TERM", "") not in ("dumb", "unknown")

@@ -1,0 +1,195 @@
+"""A self-play run: its folder, its parts in memory, one round of it, and going on after a kill.
+
+A round: every actor plays one ply in all of its games while the learner takes the gradient steps that are due, each on
+a thread of its own; then the finished games go to the log and the window, and new weights to the actors. Within a round
+nothing depends on which thread is faster, so a run repeats itself from its seed.
+"""
+
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rlcore import checkpoint
+from rlcore.game import Game
+from rlcore.metrics import Metrics
+from rlcore.torch_evaluator import TorchEvaluator, choose_dtype
+from selfplay.actor import Actor
+from selfplay.config import Config, ConfigError, read_config
+from selfplay.learner import Learner, StepLosses
+from selfplay.log import GameLog
+from selfplay.record import GameRecord, join, split
+from selfplay.report import Report
+from selfplay.window import Window
+
+_MAX_STEPS_A_ROUND = 64  # after a resume many may be due; the display should not stand still
+_LATEST = 200  # games that draw rate, length and endings are reported over
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; "auto" takes a GPU where there is one.
+
+    Raises:
+        ConfigError: there is none of that kind.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device = cuda, but torch finds no GPU here; choose auto or cpu")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+class Run:
+    """All that a self-play run consists of, in memory and in its folder.
+
+        config.json  games.log  metrics.jsonl  checkpoints/  tensorboard/
+
+    Opening the folder of an earlier run goes on with it: network, optimizer, counters and games in progress as of the
+    newest intact checkpoint, finished games from the log.
+    """
+
+    def __init__(self, game: Game, config: Config, report: Report) -> None:
+        self.game, self.config, self.report = game, config, report
+        self.folder = config.folder()
+        self.device = choose_device(config.device)
+        self.dtype = choose_dtype(self.device)
+        self._open_folder()
+        self.log = GameLog(self.folder / "games.log", game.name, warn=report.line)
+        self.learner = Learner(game, config, self.device, low_precision=self.dtype == torch.bfloat16)
+        self.window = Window(game, config.learner, config.history, config.actor.max_plies)
+        self.version = 0
+        self.seconds_before = 0.0
+        """Training time of earlier starts."""
+        self.saves = 0
+        self.resumed_from: str | None = None
+        self.latest: deque[GameRecord] = deque(maxlen=_LATEST)
+        saved = checkpoint.load_newest(self.folder / "checkpoints", warn=report.line, framework="torch")
+        self._fill_window()
+        self.actors = self._make_actors(saved)
+        if saved is not None:
+            self._restore(saved)
+        self.metrics = Metrics(self.folder)
+        self.metrics.rewind(self.learner.steps)
+        self.evaluators = self._make_evaluators()
+        self._published_at = self.learner.steps
+
+    # --- opening -----------------------------------------------------------------------------------------------------
+
+    def _open_folder(self) -> None:
+        """Make the folder, or check that its run can be gone on with under these settings."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "config.json"
+        if path.exists():
+            saved = read_config(path)
+            for name in ("game", "network", "history"):
+                if getattr(saved, name) != getattr(self.config, name):
+                    raise ConfigError(
+                        f"{self.folder} holds a run with {name} = {getattr(saved, name)}; "
+                        f"go on with that, or choose another --run-dir"
+                    )
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(self.config.to_json(), encoding="utf-8")
+        os.replace(temporary, path)
+
+    def _fill_window(self) -> None:
+        """Take the latest games from the log."""
+        self.window.total = self.log.positions
+        first = self.log.tail(self.window.size())
+        records = list(self.log.records(first))
+        self.window.total -= sum(record.positions for record in records)
+        self.window.add(records)
+        self.latest.extend(records)
+
+    def _make_actors(self, saved: checkpoint.Checkpoint | None) -> list[Actor]:
+        """The actors, with the games that were in progress at the checkpoint and have not been finished since."""
+        records = split(saved.blobs["games"]) if saved else []
+        rng = np.frombuffer(saved.blobs["rng"], np.uint64) if saved else np.zeros(0, np.uint64)
+        going_on = [i for i, record in enumerate(records) if record.id not in self.log.ids]
+        taken = self.log.ids | {records[i].id for i in going_on}
+        total = self.config.actor.threads or os.cpu_count() or 1
+        actors = [Actor(self.game, self.config, index, total, taken) for index in range(total)]
+        for index, actor in enumerate(actors):
+            mine = going_on[index::total]
+            actor.restore([records[i] for i in mine], rng[mine])
+        return actors
+
+    def _restore(self, saved: checkpoint.Checkpoint) -> None:
+        state = saved.state
+        self.learner.load(saved.tensors, state["learner"])
+        self.version = int(state["version"])
+        self.seconds_before = float(state["seconds"])
+        self.saves = int(saved.name)
+        self.resumed_from = saved.name
+
+    def _make_evaluators(self) -> list[TorchEvaluator]:
+        """One an actor, all with the same weights."""
+        first = TorchEvaluator(
+            self.learner.average,
+            self.game.layout(self.config.history),
+            self.config.actor.games,
+            device=self.device,
+            version=self.version,
+        )
+        return [first] + [first.twin() for _ in self.actors[1:]]
+
+    def how_to_go_on(self) -> list[tuple[str, str]]:
+        """What a person may want to do next, and the command for it."""
+        where = "" if self.config.run_dir is None else f" --run-dir {self.folder}"
+        return [
+            ("go on training", f"python scripts/selfplay.py --game {self.game.name}{where}"),
+            ("play against it", f"python scripts/play.py --game {self.game.name}{where}"),
+            ("measure its strength", f"python scripts/match.py --game {self.game.name} --engine {self.folder}"),
+        ]
+
+    # --- going on ----------------------------------------------------------------------------------------------------
+
+    def round(self, pool: ThreadPoolExecutor) -> tuple[list[GameRecord], StepLosses | None]:
+        """One ply in every game, and the gradient steps that are due."""
+        due = self.learner.steps_due(self.window.total)
+        steps = min(due, _MAX_STEPS_A_ROUND) if self.window.positions > 0 else 0
+        learning = pool.submit(self.learner.train, self.window, steps)
+        playing = [
+            pool.submit(actor.play, evaluator, self.version)
+            for actor, evaluator in zip(self.actors, self.evaluators, strict=True)
+        ]
+        finished = [record for future in playing for record in future.result()]
+        losses = learning.result()
+        self.log.append(finished)
+        self.window.add(finished)
+        self.latest.extend(finished)
+        if self.learner.steps - self._published_at >= self.config.learner.publish_steps:
+            self.publish()
+        return finished, losses
+
+    def publish(self) -> None:
+        """Hand the averaged weights to the actors."""
+        self.version += 1
+        self._published_at = self.learner.steps
+        self.evaluators[0].update(self.learner.average, self.version)
+
+    def save(self, seconds: float) -> Path:
+        """Write a checkpoint: the whole state."""
+        tensors, learner = self.learner.save()
+        progress = [actor.games_in_progress() for actor in self.actors]
+        blobs = {
+            "games": join(record for records, _ in progress for record in records),
+            "rng": np.concatenate([rng for _, rng in progress]).tobytes(),
+        }
+        state = {
+            "learner": learner,
+            "version": self.version,
+            "seconds": self.seconds_before + seconds,
+            "log": self.log.position(),
+            "games": self.log.games,
+            "positions": self.log.positions,
+            "config": self.config.to_json(),
+        }
+        self.saves += 1
+        return checkpoint.save(self.folder / "checkpoints", f"{self.saves:06d}", tensors, state, blobs)
+
+    def close(self) -> None:
+        self.metrics.close()
+        self.log.close()

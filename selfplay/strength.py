@@ -1,0 +1,58 @@
+"""How strong is a network now? Short matches against opponents that never change."""
+
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+from agents.players import Player, RandomPlayer, SearchPlayer
+from rlcore.game import Game
+from rlcore.networks import ResNet
+from rlcore.torch_evaluator import TorchEvaluator
+from selfplay.arena import Match, play_match
+from selfplay.config import Config
+
+
+def new_network(game: Game, config: Config) -> ResNet:
+    """An untrained network of the run's shape: a uniform policy and a value of zero everywhere."""
+    return ResNet(config.network, game.layout(config.history).num_planes, game.BOARD, game.NUM_ACTIONS)
+
+
+def search_player(game: Game, config: Config, network: ResNet, name: str, games: int) -> SearchPlayer:
+    """The network under the search it is trained with, without exploration."""
+    device = None if config.device == "auto" else config.device
+    evaluator = TorchEvaluator(network, game.layout(config.history), games, device=device)
+    return SearchPlayer(game, name, evaluator, config.search, games, config.history)
+
+
+def check_strength(
+    game: Game,
+    config: Config,
+    network: ResNet,
+    games: int,
+    progress: Callable[[str, int], None] | None = None,
+) -> list[Match]:
+    """Matches of ``network`` against uniform-random moves and against the untrained network, at equal search.
+
+    Two matches run side by side, a thread each. ``progress`` is called with an opponent's name and its finished games.
+    """
+
+    def match(make: Callable[[], Player]) -> Match:
+        torch.set_num_threads(1)
+        opponent = make()
+        player = search_player(game, config, network, "the trained net", games)
+        seed = config.seed + zlib.crc32(opponent.name.encode())
+
+        def tell(finished: int) -> None:
+            if progress is not None:
+                progress(opponent.name, finished)
+
+        return play_match(game, player, opponent, games, seed, progress=tell)
+
+    opponents: list[Callable[[], Player]] = [
+        lambda: RandomPlayer(game),
+        lambda: search_player(game, config, new_network(game, config), "the untrained net", games),
+    ]
+    with ThreadPoolExecutor(len(opponents)) as pool:
+        return list(pool.map(match, opponents))

@@ -1,0 +1,133 @@
+"""Write chess_perft_generated.epd: varied positions with counts on which python-chess and Stockfish agree.
+
+    python tests/data/make_chess_perft.py [path of stockfish] > tests/data/chess_perft_generated.epd
+
+Positions come from random games and from boards set up at random, kept until every feature below has its share.
+Stockfish counts all depths; python-chess, which is slow, those below ``CHECKED_LEAVES``.
+"""
+
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import chess
+
+MOST_LEAVES, CHECKED_LEAVES = 1_000_000, 60_000
+EACH = 12
+FEATURES: dict[str, Callable[[chess.Board], bool]] = {
+    "a legal en passant capture": lambda b: b.has_legal_en_passant(),
+    "en passant gives or meets a check": lambda b: b.has_legal_en_passant() and tense(b),
+    "castling both ways": lambda b: sum(b.is_castling(m) for m in b.legal_moves) == 2,
+    "castling hindered": lambda b: bool(b.castling_rights) and not any(map(b.is_castling, b.legal_moves)),
+    "promotions": lambda b: sum(m.promotion is not None for m in b.legal_moves) >= 4,
+    "promotions by capture": lambda b: sum(bool(m.promotion) and b.is_capture(m) for m in b.legal_moves) >= 8,
+    "double check": lambda b: b.checkers().__len__() == 2,
+    "a check to parry": lambda b: b.is_check() and b.legal_moves.count() >= 4,
+    "several pins": lambda b: sum(b.is_pinned(b.turn, s) for s in chess.SquareSet(b.occupied_co[b.turn])) >= 2,
+    "few men": lambda b: chess.popcount(b.occupied) <= 6,
+    "many queens": lambda b: chess.popcount(b.queens) >= 5,
+    "an early middle game": lambda b: 10 <= b.ply() <= 30 and chess.popcount(b.occupied) >= 26,
+    "a late middle game": lambda b: b.ply() > 60 and 12 <= chess.popcount(b.occupied) <= 20,
+}
+
+
+def tense(board: chess.Board) -> bool:
+    """Whether an en passant capture answers a check, gives one, or one of two is illegal."""
+    captures = [m for m in board.pseudo_legal_moves if board.is_en_passant(m)]
+    legal = [m for m in captures if board.is_legal(m)]
+    return len(legal) < len(captures) or board.is_check() or any(map(board.gives_check, legal))
+
+
+def played(rng: random.Random) -> Iterator[chess.Board]:
+    """The positions of a random game that likes captures, promotions and pawn moves."""
+    board = chess.Board()
+    while board.ply() < 160 and not board.is_game_over(claim_draw=False):
+        moves = list(board.legal_moves)
+        weights = [1 + 4 * bool(m.promotion) + board.is_capture(m) + board.is_castling(m) for m in moves]
+        board.push(rng.choices(moves, weights)[0])
+        yield board.copy(stack=False)
+
+
+def set_up(rng: random.Random) -> Iterator[chess.Board]:
+    """Boards with men strewn at random, and the positions some random moves later."""
+    board = chess.Board(None)
+    men = ["K", "k", *rng.choices("PPPPPPPPNBRQpppppppnbrqQq", k=rng.randint(1, 16))]
+    for square, man in zip(rng.sample(chess.SQUARES, len(men)), men, strict=True):
+        board.set_piece_at(square, chess.Piece.from_symbol(man))
+    board.turn = rng.random() < 0.5
+    for _ in range(6):
+        if not board.is_valid():
+            return
+        yield board.copy(stack=False)
+        moves = list(board.legal_moves)
+        if not moves:
+            return
+        board.push(rng.choice(moves))
+
+
+def leaves(board: chess.Board, depth: int) -> int:
+    """Perft by python-chess."""
+    if depth == 1:
+        return board.legal_moves.count()
+    total = 0
+    for move in board.legal_moves:
+        board.push(move)
+        total += leaves(board, depth - 1)
+        board.pop()
+    return total
+
+
+def stockfish_leaves(engine: "subprocess.Popen[str]", fen: str, depth: int) -> int:
+    """Perft by Stockfish."""
+    assert engine.stdin
+    assert engine.stdout
+    engine.stdin.write(f"position fen {fen}\ngo perft {depth}\n")
+    engine.stdin.flush()
+    for line in engine.stdout:
+        if line.startswith("Nodes searched:"):
+            return int(line.split(":")[1])
+    raise RuntimeError("Stockfish ended early")
+
+
+def collected(rng: random.Random) -> Iterator[tuple[str, chess.Board]]:
+    """Distinct positions, each under the first feature it has that still wants some."""
+    kept: Counter[str] = Counter()
+    seen: set[str] = set()
+    while any(kept[feature] < EACH for feature in FEATURES):
+        for board in rng.choice((played, set_up))(rng):
+            wanted = [f for f, has in FEATURES.items() if kept[f] < EACH and has(board)]
+            if wanted and board.epd() not in seen and any(board.legal_moves) and rng.random() < 0.2:
+                kept[wanted[0]] += 1
+                seen.add(board.epd())
+                yield wanted[0], board
+
+
+def main() -> None:
+    command = sys.argv[1] if len(sys.argv) > 1 else "stockfish"
+    engine = subprocess.Popen([command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    print(
+        "# Generated by make_chess_perft.py. Counted by Stockfish 15.1, and up to", CHECKED_LEAVES, "by python-chess."
+    )
+    positions = sorted(collected(random.Random(1)), key=lambda found: list(FEATURES).index(found[0]))
+    feature = ""
+    for name, board in positions:
+        if name != feature:
+            print(f"\n# {name}")
+            feature = name
+        fen, counts = board.fen(en_passant="legal"), []
+        for depth in range(1, 5):
+            count = stockfish_leaves(engine, fen, depth)
+            if count > MOST_LEAVES:
+                break
+            if count <= CHECKED_LEAVES and (found := leaves(board, depth)) != count:
+                raise SystemExit(f"{fen}: at depth {depth} Stockfish counts {count}, python-chess {found}")
+            counts.append(f" ;D{depth} {count}")
+        print(fen + "".join(counts))
+    engine.kill()
+    engine.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Legal moves counted to a depth, against published counts and against a suite of our own (tests/data)."""
+
+from pathlib import Path
+
+import pytest
+
+import games
+from rlcore.perft import Case, count, divide, read_suite, start
+
+DATA = Path(__file__).parent / "data"
+CHESS = games.load("chess")
+QUICK = 20_000_000
+
+
+def cases(name: str) -> list[Case]:
+    return read_suite(CHESS, (DATA / name).read_text(encoding="utf-8").splitlines())
+
+
+def check(case: Case) -> None:
+    assert count(CHESS, start(CHESS, case.position), case.depth) == case.nodes
+
+
+KNOWN = cases("chess_perft.epd")
+
+
+@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes <= QUICK], ids=str)
+def test_known_perft_positions(case: Case) -> None:
+    check(case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes > QUICK], ids=str)
+def test_known_perft_positions_deeper(case: Case) -> None:
+    check(case)
+
+
+def test_perft_of_varied_positions() -> None:
+    """En passant, castling, promotions, pins, checks, few men and many; see tests/data/make_chess_perft.py."""
+    suite = cases("chess_perft_generated.epd")
+    assert len({case.position for case in suite}) >= 150
+    for case in suite:
+        assert count(CHESS, start(CHESS, case.position), case.depth) == case.nodes, case
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("case", [case for case in KNOWN if case.depth <= 2], ids=str)
+def test_shallow_perft(case: Case) -> None:
+    check(case)
+
+
+@pytest.mark.nojit
+def test_shallow_perft_of_varied_positions() -> None:
+    for case in cases("chess_perft_generated.epd"):
+        if case.depth <= 2 and case.nodes <= 400:
+            assert count(CHESS, start(CHESS, case.position), case.depth) == case.nodes, case
+
+
+def test_divide_adds_up_to_the_count() -> None:
+    state = start(CHESS)
+    by_move = dict(divide(CHESS, state, 4))
+    assert by_move["e2e4"] == 13160  # Stockfish 15.1
+    assert len(by_move) == 20
+    assert sum(by_move.values()) == 197281
