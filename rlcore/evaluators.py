@@ -115,7 +115,7 @@ def finish(wdl: Array, counts: Array, size: int, priors: Array, values: Array) -
 
 
 @njit
-def _softmax(row: Array) -> float:
+def _softmax(row: Array) -> np.float32:
     """Logits to probabilities, in place; returns the sum of exponentials, not finite where a logit is not."""
     most = row[0]
     for i in range(1, len(row)):

@@ -35,7 +35,7 @@ import numpy as np
 from rlcore.evaluators import Batch
 from rlcore.jit import Array, bind, njit
 from rlcore.planes import PlaneLayout
-from rlcore.tree import Tree
+from rlcore.tree import Rules, Tree, backup, expand, select
 
 
 class History(NamedTuple):
@@ -238,6 +238,30 @@ def step(tree: Tree, states: Array, history: History, games: Array, steps: int, 
     return size
 
 
+def wave(
+    tree: Tree,
+    states: Array,
+    history: History,
+    games: Array,
+    schedule: Array,
+    rules: Rules,
+    steps: int,
+    max_plies: int,
+    batch: Batch,
+    size: int,
+) -> int:
+    """All that lies between two evaluations, in one call, as a call costs as much as ten simulations.
+
+    Takes in the ``size`` answers of the wave before (-1 = there was none), walks every tree to its next leaf and
+    returns how many of those await evaluation.
+    """
+    if size >= 0:
+        expand(tree, size, batch.actions, batch.counts, batch.priors, batch.values)
+        backup(tree, games.shape[0], DISCOUNT)
+    select(tree, games.shape[0], schedule, rules)
+    return step(tree, states, history, games, steps, max_plies, batch)
+
+
 def perft(states: Array, actions: Array, leaf: Array, depth: int) -> int:
     """Count the move sequences of a length: move generation's classic test.
 
@@ -258,7 +282,7 @@ def perft(states: Array, actions: Array, leaf: Array, depth: int) -> int:
     return total
 
 
-_TEMPLATES = (begin, judge, advance, pack_game, _pack_leaf_of, _seen_on_path, rebuild, step, perft)
+_TEMPLATES = (begin, judge, advance, pack_game, _pack_leaf_of, _seen_on_path, rebuild, step, wave, perft)
 
 
 @dataclass(frozen=True)
@@ -285,6 +309,7 @@ def bind_game(name: str, module_name: str) -> Game:
     """Import a game's module and bind the templates to it."""
     module = importlib.import_module(module_name)
     namespace: dict[str, Any] = dict(vars(module), np=np, stood_before=stood_before)
+    namespace |= {"select": select, "expand": expand, "backup": backup}
     namespace["STEP_WORDS"] = module.STEP_BOARDS * module.BOARD_WORDS + (module.STEP_COUNTS + 7) // 8
     kernels: dict[str, Any] = {}
     for template in _TEMPLATES:

@@ -117,8 +117,13 @@ if JIT:
 
 
 def njit(function: F) -> F:
-    """Compile a kernel: cached on disk, without the GIL. The one spelling of the decorator in this project."""
-    compiled: F = numba.njit(cache=True, nogil=True)(function)
+    """Compile a kernel: cached on disk, without the GIL. The one spelling of the decorator in this project.
+
+    Kernels allocate nothing and keep nothing: buffers come from the caller. So numba's reference counting of arrays is
+    turned off (``_nrt``), which nearly doubles the speed of small kernels that call each other; a kernel that
+    allocates does not compile.
+    """
+    compiled: F = numba.njit(cache=True, nogil=True, _nrt=False)(function)
     return compiled
 
 

@@ -99,7 +99,8 @@ class ValueHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.squeeze(x)
-        pooled = torch.cat((x.mean((2, 3)), x.amax((2, 3))), dim=1)
+        most = functional.adaptive_max_pool2d(x, 1).flatten(1)  # on a CPU five times as fast as amax
+        pooled = torch.cat((x.mean((2, 3)), most), dim=1)
         wdl: Tensor = self.out(functional.relu(self.hidden(pooled), inplace=True))
         return wdl
 

@@ -2,9 +2,9 @@
 
 A position is a row of uint64 words, as the game's ``pack`` wrote them:
 
-    for each history step, newest first:   step_boards boards of board_words words      square s = bit s % 64 of word s // 64
-                                           ceil(step_counts / 8) words of counts        count i  = byte i % 8 of word i // 8
-    then, of the newest position alone:    ceil(leaf_counts / 8) words of counts
+    each history step, newest first   step_boards boards of board_words words: square s is bit s % 64 of word s // 64
+                                      ceil(step_counts / 8) words: count i is byte i % 8 of word i // 8, lowest first
+    of the newest position alone      ceil(leaf_counts / 8) words of counts
 
 Unpacked it is an image of ``num_planes`` planes in the same order: a board is 0 or 1 a square, a count fills its plane
 with count * scale. Images are channels-last, [B, rows * cols, C]: the order convolutions run fastest in, and sparse, so
@@ -54,8 +54,8 @@ class PlaneLayout(NamedTuple):
         scales = np.array(game.COUNT_SCALES, np.float32)
         if len(scales) != game.STEP_COUNTS + game.LEAF_COUNTS:
             raise ValueError(f"COUNT_SCALES has {len(scales)} entries, one is needed for each step and leaf count")
-        sizes = (game.STEP_BOARDS, game.BOARD_WORDS, game.STEP_COUNTS, game.LEAF_COUNTS)
-        return cls(history, *sizes, *game.BOARD, scales)
+        rows, cols = game.BOARD
+        return cls(history, game.STEP_BOARDS, game.BOARD_WORDS, game.STEP_COUNTS, game.LEAF_COUNTS, rows, cols, scales)
 
     @property
     def squares(self) -> int:
@@ -107,7 +107,7 @@ def unpack_planes(words: Array, size: int, layout: PlaneLayout, values: Array, o
     """
     one, squares = values[0, 1], np.uint64(layout.rows * layout.cols)
     for row in range(size):
-        out[row, :, :] = values[0, 0]
+        out[row].reshape(-1)[:] = values[0, 0]  # one line of memory: half the time of clearing [squares, planes]
         word, plane = 0, 0
         for _ in range(layout.history):
             for _ in range(layout.step_boards):
@@ -151,12 +151,13 @@ class TorchUnpacker:
         import torch
 
         self.layout, self.dtype = layout, dtype
-        places = np.zeros((4, layout.squares, layout.num_planes), np.float32)
-        places[:] = np.stack([_places(layout, square) for square in range(layout.squares)], axis=1)
-        byte, shift, mask, scale = (torch.from_numpy(place).to(device) for place in places)
-        self._byte = byte.long().flatten()
-        self._shift, self._mask = shift.to(torch.uint8), mask.to(torch.uint8)
-        self._scale = scale[0]
+        byte, shift, mask = _places(layout)
+        self._byte = torch.from_numpy(byte.ravel()).to(device)
+        self._shift, self._mask = torch.from_numpy(shift).to(device), torch.from_numpy(mask).to(device)
+        boards = np.ones(layout.step_boards, np.float32)
+        step, leaf = layout.scales[: layout.step_counts], layout.scales[layout.step_counts :]
+        scales = np.concatenate([boards, step] * layout.history + [leaf])
+        self._scale = torch.from_numpy(scales).to(device)
 
     def __call__(self, words: "torch.Tensor") -> "torch.Tensor":
         """Words [B, num_words] int64 (the bits of uint64) to planes [B, C, rows, cols], channels-last in memory."""
@@ -169,14 +170,16 @@ class TorchUnpacker:
         return planes.view(-1, layout.rows, layout.cols, layout.num_planes).permute(0, 3, 1, 2)
 
 
-def _places(layout: PlaneLayout, square: int) -> Array:
-    """For every plane, where its value on a square lies: [4, C] = byte of the words, shift, mask, scale."""
-    board = [(square // 8 + 8 * layout.board_words * i, square % 8, 1, 1.0) for i in range(layout.step_boards)]
-    counts_at = 8 * layout.step_boards * layout.board_words
-    counts = [(counts_at + i, 0, 255, layout.scales[i]) for i in range(layout.step_counts)]
-    step = np.array(board + counts, np.float32).reshape(-1, 4).T
-    ahead = np.array([[8 * layout.step_words], [0], [0], [0]], np.float32)
-    leaf_at = 8 * layout.history * layout.step_words
-    leaf_scales = layout.scales[layout.step_counts :]
-    leaf = np.array([(leaf_at + i, 0, 255, scale) for i, scale in enumerate(leaf_scales)], np.float32)
-    return np.concatenate([step + t * ahead for t in range(layout.history)] + [leaf.reshape(-1, 4).T], axis=1)
+def _places(layout: PlaneLayout) -> tuple[Array, Array, Array]:
+    """Where a plane's value on a square lies, [squares, C] each: byte of the words int64, shift and mask uint8."""
+    square = np.arange(layout.squares)[:, None]
+    boards = 8 * layout.board_words * np.arange(layout.step_boards) + square // 8
+    counts = 8 * layout.board_words * layout.step_boards + np.arange(layout.step_counts) + 0 * square
+    step = np.concatenate([boards, counts], axis=1)
+    leaf = 8 * layout.step_words * layout.history + np.arange(layout.leaf_counts) + 0 * square
+    byte = np.concatenate([step + 8 * layout.step_words * t for t in range(layout.history)] + [leaf], axis=1)
+    is_board = np.array(
+        ([True] * layout.step_boards + [False] * layout.step_counts) * layout.history + [False] * layout.leaf_counts
+    )
+    shift, mask = np.where(is_board, square % 8, 0), np.where(is_board, 1, 255) + 0 * square
+    return byte, shift.astype(np.uint8), mask.astype(np.uint8)

@@ -113,36 +113,47 @@ class Search:
         count = len(games)
         tree = self.tree
         tree.rng[:count] = rng[games]
-        trees.reset(tree, count)
-        self._wave(history, games, evaluator)
-        if not tree.nodes["num_edges"][:count, 0].all():
-            raise ValueError("a position without legal actions cannot be searched")
-        if self.config.root == "gumbel":
-            trees.add_gumbel(tree, count, 1.0 if noise else 0.0)
-        elif noise:
-            trees.add_dirichlet(tree, count, self.config.noise_alpha, self.config.noise_weight)
+        self._start(history, games, evaluator, noise)
+        size = -1  # nothing to take in yet
         for _ in range(self.config.simulations):
-            trees.select(tree, count, self.schedule, self.rules)
-            self._wave(history, games, evaluator)
+            size = self.game.wave(
+                tree, self.states, history, games, self.schedule, self.rules,
+                self.planes_history, self.max_plies, self.batch, size,
+            )  # fmt: skip
+            self._evaluate(evaluator, size)
+        self._take_in(count, size)
         result = self._result(games, rng, temperatures)
         self.searches += count
         self.seconds += time.perf_counter() - began
         return result
 
-    def _wave(self, history: History, games: Array, evaluator: Evaluator) -> None:
-        """Make, evaluate, expand and back up the leaves that the paths lead to."""
-        batch = self.batch
-        size = self.game.step(
-            self.tree, self.states, history, games, self.planes_history, self.max_plies, batch
-        )
-        if size:
+    def _start(self, history: History, games: Array, evaluator: Evaluator, noise: bool) -> None:
+        """Evaluate and expand the roots, and draw their noise."""
+        count, tree = len(games), self.tree
+        trees.reset(tree, count)
+        size = self.game.step(tree, self.states, history, games, self.planes_history, self.max_plies, self.batch)
+        if not self.batch.counts[:size].all():
+            raise ValueError("a position without legal actions cannot be searched")
+        self._evaluate(evaluator, size)
+        self._take_in(count, size)
+        if self.config.root == "gumbel":
+            trees.add_gumbel(tree, count, 1.0 if noise else 0.0)
+        elif noise:
+            trees.add_dirichlet(tree, count, self.config.noise_alpha, self.config.noise_weight)
+
+    def _evaluate(self, evaluator: Evaluator, size: int) -> None:
+        if size > 0:
             began = time.perf_counter()
-            evaluator(batch, size)
+            evaluator(self.batch, size)
             self.evaluator_seconds += time.perf_counter() - began
-            trees.expand(self.tree, size, batch.actions, batch.counts, batch.priors, batch.values)
-        trees.backup(self.tree, len(games), self.game.DISCOUNT)
         self.evaluations += size
         self.waves += 1
+
+    def _take_in(self, count: int, size: int) -> None:
+        """Expand the evaluated leaves and back all leaves up; ``wave`` does it for every wave but the last."""
+        batch = self.batch
+        trees.expand(self.tree, size, batch.actions, batch.counts, batch.priors, batch.values)
+        trees.backup(self.tree, count, self.game.DISCOUNT)
 
     def _result(self, games: Array, rng: Array, temperatures: Array | None) -> SearchResult:
         count, tree = len(games), self.tree

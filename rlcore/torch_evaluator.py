@@ -53,7 +53,7 @@ class TorchEvaluator:
         device: default a CUDA GPU where there is one, else the CPU.
         dtype: default ``choose_dtype(device)``. Priors and values are float32 in any case.
         version: number of these weights, see ``update``.
-        threads: torch threads on a CPU, for the thread that calls.
+        threads: torch threads on a CPU; every call leaves the calling thread with this setting.
         on_device: unpack and gather with torch on the device, default on anything but a CPU.
 
     Raises ValueError where the layout does not fit the network.
@@ -176,7 +176,7 @@ def choose_dtype(device: torch.device) -> torch.dtype:
 def playing_form(network: ResNet, batch_size: int, device: torch.device, dtype: torch.dtype) -> ResNet:
     """A frozen copy: fused, channels-last, in ``dtype`` on ``device``; on a CPU with oneDNN's fused convolutions."""
     playing: ResNet = fuse(network).to(device=device, dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if device.type == "cpu" and torch.backends.mkldnn.is_available():
+    if device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         fast = copy.deepcopy(playing)
         try:
             _use_onednn(fast, batch_size)
@@ -202,13 +202,12 @@ class OneDnnConv(nn.Module):
         self.bias, self.geometry = conv.bias, geometry
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
+        layer = (x, self.weight, self.bias, *self.geometry)
         out: Tensor
         if skip is None:
-            layer = (x, self.weight, self.bias, *self.geometry)
             out = torch.ops.mkldnn._convolution_pointwise(*layer, "relu", [], "")
         else:  # written over the skip connection, which nobody reads afterwards
-            layer = (skip, x, self.weight, self.bias, *self.geometry)
-            out = torch.ops.mkldnn._convolution_pointwise_.binary(*layer, "add", 1.0, "relu", [], "")
+            out = torch.ops.mkldnn._convolution_pointwise_.binary(skip, *layer, "add", 1.0, "relu", [], "")
         return out
 
 

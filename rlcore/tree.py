@@ -63,6 +63,7 @@ class Tree(NamedTuple):
     leaf: Array  # [B] int32: the node the path leads to
     waiting: Array  # [B] int32: the trees whose leaves await evaluation, in the order of the batch's rows
     root_scores: Array  # [B, MAX_LEGAL] float32: at a Gumbel root, log prior + Gumbel noise of each edge
+    policy: Array  # [MAX_LEGAL] float32: scratch
     rng: Array  # [B] uint64: each tree's generator (rlcore.rng)
 
 
@@ -92,6 +93,7 @@ def new_tree(num_trees: int, num_nodes: int, max_legal: int) -> Tree:
         leaf=np.zeros(num_trees, np.int32),
         waiting=np.zeros(num_trees, np.int32),
         root_scores=np.zeros((num_trees, max_legal), np.float32),
+        policy=np.zeros(max_legal, np.float32),
         rng=np.zeros(num_trees, np.uint64),
     )
 
@@ -215,7 +217,7 @@ def _select_deterministic(tree: Tree, b: int, n: int, rules: Rules) -> int:
 
     argmax of improved_policy(a) - visits(a) / (1 + all visits).
     """
-    policy = np.empty(tree.nodes[b, n]["num_edges"], np.float32)
+    policy = tree.policy
     improved_policy(tree, b, n, rules, policy)
     node = tree.nodes[b, n]
     first = node["first_edge"]

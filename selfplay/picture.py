@@ -1,10 +1,11 @@
-"""What a run looks like: `screen` while it goes on, in a terminal (rich), and `draw` for its course, as a PNG (matplotlib).
+"""What a run looks like: `screen` in a terminal while it goes on (rich), `draw` as a file afterwards (matplotlib).
 
 Neither library is imported before it is needed.
 """
 
 import math
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,22 +17,21 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.text import Text
 
-__all__ = ["draw", "screen"]
+__all__ = ["FILE", "draw", "screen"]
+
+FILE = "progress.png"
 
 _LEARNER = ("learn", "wait")  # stages of Status.shares that are the learner's; all others are the actors'
-_EIGHTHS = "▏▎▍▌▋▊▉█"
-_HEIGHTS = "▁▂▃▄▅▆▇█"
+_EIGHTHS, _HEIGHTS = "▏▎▍▌▋▊▉█", "▁▂▃▄▅▆▇█"
 
 
 # --- the screen ------------------------------------------------------------------------------------------------------
 
 
 def screen(status: Status, warnings: Sequence[str], points: Sequence[Point], width: int, height: int) -> "Group":
-    """A screenful, at most ``width`` x ``height`` characters; the less important figures give way where room is short.
+    """At most ``width`` x ``height`` characters; the less important figures give way where room is short.
 
-    Args:
-        warnings: the alarms that are on.
-        points: the losses over the run.
+    ``warnings`` are the alarms that are on, ``points`` the losses over the run.
     """
     from rich.console import Group
     from rich.table import Table
@@ -39,25 +39,22 @@ def screen(status: Status, warnings: Sequence[str], points: Sequence[Point], wid
 
     width = max(20, width - 1)  # a line that reaches the edge wraps on some terminals
     head, foot = _head(status, width), _time(status, width)
-    for line in (*head, *foot):
-        line.truncate(width, overflow="ellipsis")
-    alarm = Table.grid(padding=(0, 1))
-    for text in warnings:
-        alarm.add_row(Text(" !", "bold yellow"), Text(text, "yellow"))
-    taken = sum(1 + len(text) * 9 // 8 // (width - 4) for text in warnings)  # wrapping at words costs an eighth
-    room = height - len(head) - len(foot) - taken
+    foot += [
+        Text(line, "yellow")
+        for text in warnings
+        for line in textwrap.wrap(f" ! {text}", width, subsequent_indent="   ")
+    ]
+    room = height - len(head) - len(foot)
     airy = room >= 24
     room -= 2 if airy else 0
     right = min(46, max(30, 3 * width // 8)) if width >= 68 else 0
     body = Table.grid()
     body.add_column(width=width - right, no_wrap=True)
-    cells: list[Any] = [_left(status, width - right - 1, room)]
-    if right:
-        body.add_column(width=right, no_wrap=True)
-        cells.append(_right(status, points, right, room))
-    body.add_row(*cells)
+    body.add_row(_left(status, width - right - 1, room), *([_right(status, points, right, room)] if right else []))
     gap = [Text("")] if airy else []
-    return Group(*head, *gap, body, *gap, *foot, *([alarm] if warnings else []))
+    for line in (*head, *foot):
+        line.truncate(width, overflow="ellipsis")
+    return Group(*head, *gap, body, *gap, *foot)
 
 
 def _head(s: Status, width: int) -> "list[Text]":
@@ -77,23 +74,25 @@ def _head(s: Status, width: int) -> "list[Text]":
     return [first, about, Text.assemble(" ", ("━" * done, "green"), ("─" * (length - done), "dim"), words)]
 
 
-def _figures(s: Status) -> list[tuple[str, list[tuple[int, str, str, str]]]]:
-    """The left column: groups of (importance 1 to 3, the first being kept longest; label, value, note)."""
+def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str, str]]]]:
+    """Groups of (importance 1 to 3, the first being kept longest; label, value, note of at most ``width``)."""
     total = max(1, sum(s.endings.values()))
     endings = sorted(s.endings.items(), key=lambda item: -item[1])[:7]
-    target = "" if math.isnan(s.reuse_target) else f" of {s.reuse_target:g}"
+    target = "times a position" if math.isnan(s.reuse_target) else f"of {s.reuse_target:g} wanted"
+    games, positions = (f"{new:,} in this start" if s.resumed_from else "" for new in (s.new_games, s.new_positions))
+    width, policy = min(width, 32), relative(s.policy_loss, s.uniform_loss)
     return [
         ("Self-play", [
-            (1, "games", f"{s.games:,}", f"{s.new_games:,} in this start"),
-            (1, "positions", f"{s.positions:,}", f"{s.new_positions:,}"),
+            (1, "games", f"{s.games:,}", games),
+            (1, "positions", f"{s.positions:,}", positions),
             (1, "positions/s", figure(s.positions_per_second), ""),
             (1, "evaluations/s", figure(s.evaluations_per_second), f"batches {percent(s.batch_fill)} full"),
         ]),
         ("Learning", [
-            (1, "steps", f"{s.steps:,}", f"{s.version:,} networks"),
-            (1, "reuse", figure(s.reuse, ".2f"), f"times{target} a position"),
-            (1, "policy loss", figure(s.policy_loss, ".3f"), _share(s.policy_loss, s.uniform_loss, "uniform")),
-            (1, "value loss", figure(s.value_loss, ".3f"), _share(s.value_loss, LN_3, "ln 3")),
+            (1, "steps", f"{s.steps:,}", f"network no. {s.version:,}"),
+            (1, "reuse", figure(s.reuse, ".2f"), target),
+            (1, "policy loss", figure(s.policy_loss, ".3f"), f"{percent(policy, 1)} of uniform"),
+            (1, "value loss", figure(s.value_loss, ".3f"), f"{percent(s.value_loss / LN_3, 1)} of ln 3"),
             (2, "policy entropy", figure(s.policy_entropy, ".2f"), "nats"),
             (3, "value spread", figure(s.value_spread, ".2f"), ""),
             (3, "window", f"{s.window:,}", "positions"),
@@ -101,15 +100,11 @@ def _figures(s: Status) -> list[tuple[str, list[tuple[int, str, str, str]]]]:
         ]),
         ("Games", [
             (1, "length", figure(s.game_length), "plies"),
-            (1, "draws", percent(s.draw_rate), _bar(s.draw_rate, 18)),
-            *((1 if i < 3 else 2 if i < 4 else 3, name.replace("_", " "), percent(n / total), _bar(n / total, 18))
+            (1, "draws", percent(s.draw_rate), _bar(s.draw_rate, width)),
+            *((1 if i < 3 else 2 if i < 4 else 3, name.replace("_", " "), percent(n / total), _bar(n / total, width))
               for i, (name, n) in enumerate(endings)),
         ]),
     ]  # fmt: skip
-
-
-def _share(loss: float, yardstick: float, name: str) -> str:
-    return "" if math.isnan(loss) else f"{percent(relative(loss, yardstick), 1)} of {name}"
 
 
 def _bar(share: float, width: int) -> str:
@@ -122,7 +117,7 @@ def _left(s: Status, width: int, height: int) -> "Text":
     """The groups of figures, as much of them as fits."""
     from rich.text import Text
 
-    groups = _figures(s)
+    groups = _figures(s, width - 28)
     for level in (4, 3, 2, 1):  # 4: with a blank line between groups
         shown = [(title, [row for row in rows if row[0] <= level]) for title, rows in groups]
         if sum(1 + len(rows) for _, rows in shown) + (len(shown) - 1 if level == 4 else 0) <= height:
@@ -152,17 +147,15 @@ def _right(s: Status, points: Sequence[Point], width: int, height: int) -> "Grou
     board = _board(s)
     room = height - len(board.plain.splitlines()) - 2
     padding = 1 if room >= 8 else 0
-    panel = Panel(
-        Align.center(board), title=Text(title), subtitle=Text(below), width=width, padding=(padding, 1),
-        border_style="dim",
-    )  # fmt: skip
+    panel = Panel(Align.center(board), title=Text(title), subtitle=Text(below), border_style="dim", width=width)
+    panel.padding = (padding, 1)
     room -= 2 * padding
     blank = [Text("")] if room >= 6 else []
     lines: list[Text] = []
-    for name, values in (("policy loss / uniform", [p.policy for p in points]),
-                         ("value loss / ln 3", [p.value for p in points])):  # fmt: skip
-        if points and room >= 2:
-            now = f"{values[0]:.3f} → {values[-1]:.3f}"
+    curves = {"policy loss / uniform": [p.policy for p in points], "value loss / ln 3": [p.value for p in points]}
+    for name, values in curves.items():
+        if len(points) > 1 and room >= 2:
+            now = f"{values[0]:.3f} → {values[-1]:.3f}" if width >= 40 else f"{values[-1]:.3f}"
             lines += [*blank, Text.assemble(" ", (name, "dim"), f"{now:>{width - len(name) - 2}}")]
             lines.append(Text(" " + _sparkline([p.step for p in points], values, width - 2), "green"))
             room -= 2 + len(blank)
@@ -214,3 +207,194 @@ def _time(s: Status, width: int) -> "list[Text]":
         bar.truncate(length, pad=True)
         lines += [Text.assemble((f" {who:<8}", "bold cyan"), bar, legend)] if shares else []
     return lines
+
+
+# --- the picture -----------------------------------------------------------------------------------------------------
+
+_INK, _GREY, _GRID = "#222222", "#777777", "#e6e6e6"
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito: for every kind of eye
+_MOST_POINTS = 150  # of a curve, or about: means of neighbours
+_LINE = 0.062  # height of a line of text, of a panel's
+
+Row = Mapping[str, Any]
+Curve = tuple[list[float], list[float]]  # minutes, values
+Label = tuple[float, str, str]  # height, text, colour
+
+
+def draw(run_dir: Path, metrics: Sequence[Row], strength: Sequence[Result]) -> Path:
+    """Write ``progress.png``, 1200 x 800: losses, strength, game length, endings, speed over minutes of training.
+
+    Args:
+        run_dir: the run's folder; the picture replaces an older one there, atomically.
+        metrics: rows of figures by the names of `Status`, with "seconds" of training in the whole run,
+            "endings/<name>" as counts and, where it was measured, "strength/<opponent>" in [0, 1] with "/low", "/high".
+        strength: the last measurement, shown where the metrics hold no more than one.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = _joined(metrics)
+    canvas = FigureCanvasAgg(Figure(figsize=(12, 8), dpi=100, facecolor="white"))  # no pyplot: any thread may draw
+    axes = canvas.figure.subplots(2, 3)
+    canvas.figure.subplots_adjust(left=0.045, right=0.9, top=0.83, bottom=0.075, wspace=0.52, hspace=0.42)
+    _losses(axes[0, 0], rows, "policy", _curve(rows, "uniform_loss"), "uniform", "uniform over legal moves")
+    last: Row = rows[-1] if rows else {"seconds": 0.0}
+    _losses(axes[0, 1], rows, "value", ([0.0, _minutes(last)], [LN_3, LN_3]), "ln 3", "ln 3, which knows nothing")
+    _strength(axes[0, 2], rows, strength)
+    _figure(axes[1, 0], rows, "game_length", "Games last {} plies", "plies, mean of the latest games")
+    _endings(axes[1, 1], rows)
+    _figure(axes[1, 2], rows, "positions_per_second", "{} positions a second", "positions a second")
+    for panel in axes[1]:
+        panel.set_xlabel("minutes of training", fontsize=9, color=_GREY)
+    words = [f"{_minutes(last):,.1f} minutes of training"]
+    words += [f"{_number(last[name]):,.0f} {name}" for name in ("games", "positions", "steps") if name in last]
+    canvas.figure.text(0.045, 0.945, run_dir.name, fontsize=17, fontweight="bold", color=_INK)
+    canvas.figure.text(0.045, 0.917, ", ".join(words), fontsize=10.5, color=_GREY)
+    path = run_dir / FILE
+    temporary = path.with_suffix(".png.tmp")
+    canvas.figure.savefig(temporary, format="png", metadata={"Software": None})
+    os.replace(temporary, path)
+    return path
+
+
+def _number(value: Any) -> float:
+    return float(value) if hasattr(value, "__float__") else math.nan
+
+
+def _minutes(row: Row) -> float:
+    return _number(row.get("seconds")) / 60
+
+
+def _joined(metrics: Sequence[Row]) -> list[Row]:
+    """Rows in order of training time. What a killed start did after its last checkpoint was done again: it goes."""
+    rows: list[Row] = []
+    for row in metrics:
+        if math.isfinite(_minutes(row)):
+            while rows and _minutes(rows[-1]) > _minutes(row):
+                rows.pop()
+            rows.append(row)
+    return rows
+
+
+def _curve(rows: Sequence[Row], name: str, scale: float = 1.0) -> Curve:
+    """A figure over the minutes, where it is known."""
+    points = [(_minutes(row), scale * _number(row.get(name))) for row in rows]
+    points = [point for point in points if math.isfinite(point[1])]
+    size = max(1, len(points) // _MOST_POINTS)
+    cells = [points[i : i + size] for i in range(0, len(points), size)]
+    means = [[sum(column) / len(cell) for column in zip(*cell, strict=True)] for cell in cells]
+    return [minute for minute, _ in means], [value for _, value in means]
+
+
+def _frame(axes: "Axes", title: str, unit: str, rows: Sequence[Row]) -> None:
+    """Title, unit and grid of a panel; minutes from zero."""
+    axes.set_title(title[:40], loc="left", fontsize=11, fontweight="bold", color=_INK, pad=21)
+    axes.text(0, 1.025, unit, transform=axes.transAxes, fontsize=9, color=_GREY)
+    axes.grid(True, color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, labelsize=9, labelcolor=_GREY)
+    axes.set_xlim(0, max([_minutes(row) for row in rows], default=0) or 1.0)
+    axes.locator_params(nbins=5)
+
+
+def _plot(axes: "Axes", curve: Curve, colour: str, width: float = 2.0, style: str = "-") -> None:
+    """A line, or a dot where there is one value only."""
+    axes.plot(*curve, style, color=colour, linewidth=width, marker="o" if len(curve[0]) == 1 else "", clip_on=False)
+
+
+def _labels(axes: "Axes", labels: Sequence[Label]) -> None:
+    """Names to the right of the lines that they belong to, moved apart where they would touch."""
+    low, high = axes.get_ylim()
+    texts = sorted(((y - low) / (high - low), textwrap.fill(text, 15), colour) for y, text, colour in labels)
+    heights = [_LINE * (1 + text.count("\n")) for _, text, _ in texts]
+    centres = [y for y, _, _ in texts]
+    for i in range(1, len(texts)):  # upwards
+        centres[i] = max(centres[i], centres[i - 1] + (heights[i - 1] + heights[i]) / 2)
+    for i in reversed(range(len(texts))):  # what has left the panel at the top comes down again
+        above = centres[i + 1] - heights[i + 1] / 2 if i + 1 < len(texts) else 1.04
+        centres[i] = min(centres[i], above - heights[i] / 2)
+    for centre, (_, text, colour) in zip(centres, texts, strict=True):
+        axes.text(1.04, centre, text, transform=axes.transAxes, va="center", fontsize=9, color=colour, linespacing=1.1)
+
+
+def _losses(axes: "Axes", rows: Sequence[Row], what: str, yardstick: Curve, name: str, label: str) -> None:
+    """A loss beside what knowing nothing costs."""
+    curve = _curve(rows, f"{what}_loss")
+    title, labels = f"{what.capitalize()} loss", []
+    _plot(axes, yardstick, _GREY, 1.4, "--")
+    _plot(axes, curve, _COLOURS[0])
+    if yardstick[1]:
+        labels.append((yardstick[1][-1], label, _GREY))
+    if curve[1]:
+        labels.append((curve[1][-1], "network", _COLOURS[0]))
+    if curve[1] and yardstick[1]:
+        gain = 100 * (1 - relative(curve[1][-1], yardstick[1][-1]))
+        title += f" {abs(gain):.1f} % {'below' if gain >= 0 else 'above'} {name}"
+    _frame(axes, title, "nats", rows)
+    _labels(axes, labels)
+
+
+def _figure(axes: "Axes", rows: Sequence[Row], name: str, title: str, unit: str) -> None:
+    """One figure over time; ``title`` has a place for its last value."""
+    curve = _curve(rows, name)
+    _plot(axes, curve, _COLOURS[0])
+    _frame(axes, title.format(f"{curve[1][-1]:,.0f}" if curve[1] else "–"), unit, rows)
+    axes.set_ylim(0, 1.1 * max(curve[1], default=0) or 1.0)
+
+
+def _endings(axes: "Axes", rows: Sequence[Row]) -> None:
+    """The draw rate, and the most frequent reasons why games end."""
+    names = sorted({name for row in rows for name in row if name.startswith("endings/")})
+    shares: list[Row] = []
+    for row in rows:
+        total = sum(_number(row.get(name, 0)) for name in names)
+        if total > 0:
+            shares.append({"seconds": row["seconds"]} | {name: row.get(name, 0) / total for name in names})
+    draws = _curve(rows, "draw_rate", 100)
+    labels = [(draws[1][-1], "drawn", _INK)] if draws[1] else []
+    frequent = sorted(names, key=lambda name: -sum(row[name] for row in shares))[: len(_COLOURS) - 1]
+    for name, colour in zip(frequent, _COLOURS, strict=False):
+        curve = _curve(shares, name, 100)
+        _plot(axes, curve, colour, 1.4)
+        labels += [(curve[1][-1], name.removeprefix("endings/").replace("_", " "), colour)] if curve[1] else []
+    _plot(axes, draws, _INK, 2.4)
+    _frame(axes, f"{draws[1][-1]:.0f} % of games are drawn" if draws[1] else "Endings", "% of latest games", rows)
+    axes.set_ylim(0, 100)
+    _labels(axes, labels)
+
+
+def _strength(axes: "Axes", rows: Sequence[Row], matches: Sequence[Result]) -> None:
+    """Scores against fixed opponents with their intervals: over time where measured more than once, else as bars."""
+    names = sorted({name for row in rows for name in row if name.startswith("strength/") and name.count("/") == 1})
+    measured = {name.removeprefix("strength/"): points for name in names if (points := _measurements(rows, name))}
+    title = "Strength: not measured yet"
+    if max((len(points) for points in measured.values()), default=0) > (1 if matches else 0):
+        labels: list[Label] = [(50.0, "equal", _GREY)]
+        for (name, points), colour in zip(measured.items(), _COLOURS, strict=False):
+            minutes, scores, low, high = zip(*points, strict=True)
+            axes.vlines(minutes, low, high, color=colour, linewidth=1.4, alpha=0.6, clip_on=False)
+            axes.plot(minutes, scores, color=colour, linewidth=2, marker="o", markersize=4, clip_on=False)
+            labels.append((scores[-1], f"{name} {scores[-1]:.0f} %", colour))
+            title = f"{scores[-1]:.0f} % against {name}"
+        _frame(axes, title, "score in %, with 95 % interval", rows)
+        axes.axhline(50, color=_GREY, linewidth=1.4, linestyle="--")
+        axes.set_ylim(0, 100)
+        _labels(axes, labels)
+        return
+    for i, match in enumerate(matches):
+        axes.barh(-i, 100 * match.score, height=0.3, color=_COLOURS[0])
+        axes.plot([100 * match.low, 100 * match.high], [-i, -i], color=_INK, linewidth=1.6, marker="|", markersize=7)
+        axes.text(0, 0.22 - i, f"against {match.opponent}", fontsize=9, color=_INK)
+        axes.text(104, -i, f"{100 * match.score:.1f} %", va="center", fontsize=9, color=_INK)
+        title = title if i else f"{100 * match.score:.0f} % against {match.opponent}"
+    _frame(axes, title, "score in %, with 95 % interval", [])
+    if matches:
+        axes.set(xlim=(0, 100), ylim=(min(-1.5, 0.4 - len(matches)), 0.6))
+    axes.set_yticks([])
+
+
+def _measurements(rows: Sequence[Row], name: str) -> list[list[float]]:
+    """Where a score is known: minute, score, low, high, in %."""
+    points = [[_minutes(row), *(100 * _number(row.get(name + end)) for end in ("", "/low", "/high"))] for row in rows]
+    return [point for point in points if math.isfinite(point[1])]

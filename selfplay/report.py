@@ -26,6 +26,7 @@ SCREEN_SECONDS = 0.4  # between two screens; drawing one takes some 10 ms
 LINE_SECONDS = 10.0  # between two plain lines
 PAUSE_SECONDS = 60.0  # an alarm that was off for less has not stopped
 _MAX_POINTS = 4000
+_HOLD, _SHOW = "\x1b[?2026h", "\x1b[?2026l"  # no half-drawn screens, where the terminal knows synchronised output
 
 FILES = {
     "checkpoints": "the whole state, newest few; the same command goes on from there",
@@ -112,22 +113,22 @@ def alarms(status: Status) -> list[str]:
     known = len(lost) < 2 or learning > 0.02 or math.inf in lost  # before the first step both losses are nan
     checks = [
         (bool(lost) and known and s.steps > 0,
-         "The loss is no longer a number: stop, lower --learner.learning-rate and start a new run."),
+         "The loss is no longer a number: start a new run with a lower --learner.learning-rate."),
         (s.draw_rate > 0.95 and sum(s.endings.values()) >= 100,
-         "Nearly all games are drawn, so there is little to learn from: allow more plies a game "
-         "(--actor.max-plies), more random opening plies or more simulations."),
+         "Nearly all games are drawn, so they teach little: allow longer games (--actor.max-plies) or search more "
+         "(--search.simulations)."),
         (s.value_spread < 0.01 and s.positions >= 1000 and s.steps >= 200,
-         "All positions get the same value: the value head has collapsed; lower --learner.learning-rate."),
+         "All positions get about the same value, the value head has collapsed: lower --learner.learning-rate."),
         (s.policy_loss > 1.005 * s.uniform_loss and s.steps >= 500,
-         "The policy is worse than uniform moves: lower --learner.learning-rate, or search with more simulations."),
+         "The policy is worse than choosing evenly among the legal moves: lower --learner.learning-rate."),
         (s.batch_fill < 0.5 and s.new_positions >= 1000,
-         "Evaluation batches are less than half full: lower --actor.games to what is in use."),
+         "Evaluation batches are less than half full, which wastes the device: play more games at once "
+         "(--actor.games)."),
         (s.reuse < 0.5 * s.reuse_target and s.steps >= 500 and s.seconds > 120,
-         "The learner falls behind: positions are trained on less than half as often as asked; use fewer "
-         "--actor.threads, a smaller network or a lower --learner.reuse."),
+         "The learner falls behind and trains on positions less than half as often as asked: use fewer "
+         "--actor.threads or a smaller network."),
         (waiting > 0.95 and s.steps > 0 and s.seconds > 120,
-         "The learner is starved, waiting for games 95 % of its time: raise --learner.reuse, enlarge the network, "
-         "or play more games at once (--actor.games)."),
+         "The learner is starved, it waits for games 95 % of its time: raise --learner.reuse or enlarge the network."),
     ]  # fmt: skip
     return [text for happens, text in checks if happens]
 
@@ -157,23 +158,16 @@ def plain_line(status: Status) -> str:
     """The key figures in one line, ASCII but for the dash of what is not known."""
     s = status
     left = "runs on" if s.seconds_left is None else f"{clock(s.seconds_left)} left"
-    return "  ".join(
-        (
-            f"{clock(s.seconds)}",
-            f"games {s.games:,}",
-            f"positions {s.positions:,}",
-            f"{figure(s.positions_per_second)} positions/s",
-            f"{figure(s.evaluations_per_second)} evaluations/s",
-            f"batch fill {percent(s.batch_fill)}",
-            f"steps {s.steps:,}",
-            f"policy {figure(s.policy_loss, '.3f')} (uniform {figure(s.uniform_loss, '.3f')})",
-            f"value {figure(s.value_loss, '.3f')} (ln 3 {LN_3:.3f})",
-            f"draws {percent(s.draw_rate)}",
-            f"length {figure(s.game_length)}",
-            *(f"{name} {percent(share)}" for name, share in s.shares.items()),
-            left,
-        )
-    )
+    parts = [
+        f"{clock(s.seconds)}  games {s.games:,}  positions {s.positions:,}  steps {s.steps:,}",
+        f"{figure(s.positions_per_second)} positions/s  {figure(s.evaluations_per_second)} evaluations/s",
+        f"batch fill {percent(s.batch_fill)}",
+        f"policy loss {figure(s.policy_loss, '.3f')} (uniform {figure(s.uniform_loss, '.3f')})",
+        f"value loss {figure(s.value_loss, '.3f')} (ln 3 {LN_3:.3f})  reuse {figure(s.reuse, '.2f')}",
+        f"length {figure(s.game_length)}  draws {percent(s.draw_rate)}",
+        *(f"{name} {percent(share)}" for name, share in s.shares.items()),
+    ]
+    return "  ".join([*parts, left])
 
 
 def _sections(
@@ -181,17 +175,21 @@ def _sections(
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """The summary: (heading, rows of (label, text))."""
 
-    def loss(value: float, yardstick: float, words: str, at_first: float) -> str:
+    def loss(value: float, yardstick: float, name: str, at_first: float) -> str:
         if not math.isfinite(value):
-            return "not known" if math.isnan(value) else "infinite"
-        began = f"; at first {percent(at_first, 1)}" if math.isfinite(at_first) else ""
-        return f"{value:.3f}, {percent(relative(value, yardstick), 1)} of what {words} costs ({yardstick:.3f}){began}"
+            return "not known"
+        began = f" (at first {percent(at_first, 1)})" if math.isfinite(at_first) else ""
+        return f"{value:.3f}, {percent(relative(value, yardstick), 1)} of {name}{began}"
 
     start = first or Point(0, math.nan, math.nan)
     learned = [
-        ("policy loss", loss(s.policy_loss, s.uniform_loss, "choosing evenly among the legal moves", start.policy)),
-        ("value loss", loss(s.value_loss, LN_3, "knowing nothing", start.value)),
+        ("from", f"{s.games:,} games, {s.positions:,} positions, {s.steps:,} steps"),
+        ("policy loss", loss(s.policy_loss, s.uniform_loss, "uniform", start.policy)),
+        ("value loss", loss(s.value_loss, LN_3, "ln 3", start.value)),
+        ("", "where uniform and ln 3 are what knowing nothing costs"),
     ]
+    if s.resumed_from:
+        learned.insert(1, ("of them now", f"{s.new_games:,} games, {s.new_positions:,} positions"))
     for match in strength:
         games = match.wins + match.draws + match.losses
         interval = f"{100 * match.low:.1f}-{100 * match.high:.1f}"
@@ -200,10 +198,9 @@ def _sections(
     files = [(name, text) for name, text in FILES.items() if (s.run_dir / name).exists()]
     if picture is not None:
         name = picture.name if picture.parent == s.run_dir else str(picture)
-        files.insert(0, (name, "the run as a picture: losses, strength, game length, draws"))
-    amount = f"{s.games:,} games, {s.positions:,} positions and {s.steps:,} steps"
+        files.insert(0, (name, "losses, strength, game length and draws as a picture"))
     return [
-        (f"What was learned from {amount}, {s.new_games:,} games of them in these {clock(s.seconds)} min", learned),
+        (f"What was learned in {clock(s.seconds)}", learned),
         (f"What lies in {s.run_dir}", files),
         ("How to go on", list(go_on)),
     ]
@@ -240,31 +237,25 @@ class Report:
     In a terminal the screen is redrawn in place, below all other output; its last state stays when the run ends.
     """
 
-    def __init__(
-        self, stream: TextIO | None = None, plain: bool | None = None, history: Iterable[Mapping[str, float]] = ()
-    ) -> None:
+    def __init__(self, stream: TextIO | None = None, plain: bool | None = None) -> None:
         """Nothing is shown yet.
 
         Args:
             stream: where to; sys.stdout by default.
             plain: lines instead of a screen; by default where the stream is no terminal, or one that cannot do it.
-            history: rows of metrics of earlier starts, for the curves and for what the run began with.
         """
         self.stream = sys.stdout if stream is None else stream
         self.plain = not _can_draw(self.stream) if plain is None else plain
         self._points: list[Point] = []
-        for row in history:
-            step, policy, uniform, value = (
-                row.get(name) for name in ("step", "policy_loss", "uniform_loss", "value_loss")
-            )
-            if step is not None and policy is not None and uniform is not None and value is not None:
-                self._remember(int(step), policy, uniform, value)
         self._lock = threading.RLock()
         self._console: Console | None = None
         self._live: Live | None = None
+        self._size: tuple[int, int] | None = None  # of the terminal, at the last screen
         self._shown_at = -math.inf
-        self._counting = False  # positions of this start have been shown
+        self._counting = False  # whether positions of this start have been shown
         self._alarmed: dict[str, float] = {}  # when each alarm was last on
+        self._lines: list[str] = []  # still to be written
+        self._writing = False
 
     def __enter__(self) -> "Report":
         return self
@@ -272,7 +263,16 @@ class Report:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
+        self.close()
+
+    def recall(self, history: Iterable[Mapping[str, float]]) -> None:
+        """Take rows of metrics of earlier starts, for the curves and for what the run began with."""
+        with self._lock:
+            for row in history:
+                names = ("step", "policy_loss", "uniform_loss", "value_loss")
+                step, *losses = (row.get(name, math.nan) for name in names)
+                if math.isfinite(step):
+                    self._remember(int(step), *losses)
 
     def update(self, status: Status) -> None:
         """Show a new state, or let it pass where the last one was shown a moment ago. Cheap then."""
@@ -282,16 +282,14 @@ class Report:
             if first or time.monotonic() - self._shown_at >= every:
                 self._counting = self._counting or first
                 self._show(status)
+                self._write_lines()
 
     def line(self, text: str) -> None:
-        """A message of one line, above the screen."""
+        """A message of one line, above the screen. Signal handlers may call this: in mid-write it waits its turn."""
         with self._lock:
-            if self.plain:
-                encoding = self.stream.encoding or "utf-8"
-                text = text.encode(encoding, "replace").decode(encoding)
-                print(text, file=self.stream, flush=True)
-            else:
-                self._get_console().print(text, markup=False, highlight=False, soft_wrap=True)
+            self._lines.append(text)
+            if not self._writing:
+                self._write_lines()
 
     def finish(
         self,
@@ -303,16 +301,16 @@ class Report:
         """Show the last state, let go of the screen and print the summary."""
         with self._lock:
             self._show(status)
-            self._stop()
-            text = "\n" + summary(status, strength, picture, how_to_go_on, self._points[0] if self._points else None)
-            if self.plain:
-                self.line(text)
-            else:
-                from rich.text import Text
+            self.close()
+            first = self._points[0] if self._points else None
+            self.line("\n" + summary(status, strength, picture, how_to_go_on, first))
 
-                styled = Text(text)
-                styled.highlight_regex(r"(?m)^\S.*$", "bold cyan")
-                self._get_console().print(styled, soft_wrap=True)
+    def close(self) -> None:
+        """Let go of the screen; its last state stays."""
+        with self._lock:
+            if self._live is not None:
+                self._live.stop()
+                self._live = None
 
     def _remember(self, step: int, policy: float, uniform: float, value: float) -> None:
         """Keep a point of the curves; every other one goes when there are very many."""
@@ -328,11 +326,25 @@ class Report:
         if self.plain:
             if self._shown_at == -math.inf:
                 self.line(f"{s.game} self-play in {s.run_dir}: {s.network}, {s.simulations} simulations, {s.device}")
-            self.line(plain_line(s).replace("\N{EN DASH}", "-"))
+            if self._shown_at > -math.inf or s.new_positions > 0:
+                self.line(plain_line(s).replace("\N{EN DASH}", "-"))
             self._sound(alarms(s))
         else:
-            self._draw(s)
+            self._writing = True
+            try:
+                self._draw(s)
+            finally:
+                self._writing = False
         self._shown_at = time.monotonic()
+
+    def _write_lines(self) -> None:
+        """Write the messages that wait."""
+        self._writing = True
+        try:
+            while self._lines:
+                self._print(self._lines.pop(0))
+        finally:
+            self._writing = False
 
     def _sound(self, texts: list[str]) -> None:
         """A line for each alarm that starts; one that has paused for a moment only does not start again."""
@@ -349,27 +361,37 @@ class Report:
 
         console = self._get_console()
         if self._live is None:
-            # stderr is led past the screen only where it would land on it
-            self._live = Live(
-                console=console, auto_refresh=False, redirect_stderr=sys.stderr.isatty(), vertical_overflow="crop"
-            )
+            stderr = sys.stderr.isatty()  # only then it would land on the screen
+            self._live = Live(console=console, auto_refresh=False, redirect_stderr=stderr, vertical_overflow="crop")
             self._live.start()
-        size = console.size
-        shown = screen(status, alarms(status), self._points, size.width, size.height - 1)
+        width, height = console.size
+        if self._size not in (None, (width, height)):
+            console.clear()  # a terminal of a new size has moved the lines about
+        self._size = (width, height)
+        shown = screen(status, alarms(status), self._points, width, height - 1)
+        self.stream.write(_HOLD)
         self._live.update(shown, refresh=True)
+        self.stream.write(_SHOW)
+        self.stream.flush()
+
+    def _print(self, text: str) -> None:
+        if self.plain:
+            encoding = self.stream.encoding or "utf-8"
+            print(text.encode(encoding, "replace").decode(encoding), file=self.stream, flush=True)
+            return
+        from rich.text import Text
+
+        styled = Text(text)
+        if text.startswith("\n"):  # a summary: its headings begin at the margin
+            styled.highlight_regex(r"(?m)^\S.*$", "bold cyan")
+        self._get_console().print(styled, soft_wrap=True)
 
     def _get_console(self) -> "Console":
         if self._console is None:
             from rich.console import Console
 
-            self._console = Console(file=self.stream, force_terminal=True, force_interactive=True)
+            self._console = Console(file=self.stream, force_terminal=True, force_interactive=True, highlight=False)
         return self._console
-
-    def _stop(self) -> None:
-        with self._lock:
-            if self._live is not None:
-                self._live.stop()
-                self._live = None
 
 
 def _can_draw(stream: TextIO) -> bool:

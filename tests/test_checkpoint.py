@@ -207,7 +207,11 @@ def test_leftovers_of_a_crash_are_removed_at_the_next_save(tmp_path):
     save_example(tmp_path, "1")
     shutil.copytree(tmp_path / "1", tmp_path / ".saving-2")
     shutil.copytree(tmp_path / "1", tmp_path / ".replaced-1")
-    assert load_newest(tmp_path, warn=pytest.fail).name == "1"
+    save_example(tmp_path / "other", "1", scale=2)
+    shutil.rmtree(tmp_path / "1")
+    (tmp_path / "other" / "1").rename(tmp_path / "1")
+    (tmp_path / "other").rmdir()
+    assert load_newest(tmp_path, warn=pytest.fail).tensors["weights"]["conv.weight"][0, 1] == 2
     save_example(tmp_path, "2")
     assert names(tmp_path) == ["1", "2"]
 

@@ -16,6 +16,10 @@ def cases(name: str) -> list[Case]:
     return read_suite(CHESS, (DATA / name).read_text(encoding="utf-8").splitlines())
 
 
+def named(case: Case) -> str:
+    return f"{case.position.split()[0]} depth {case.depth}"
+
+
 def check(case: Case) -> None:
     assert count(CHESS, start(CHESS, case.position), case.depth) == case.nodes
 
@@ -23,13 +27,13 @@ def check(case: Case) -> None:
 KNOWN = cases("chess_perft.epd")
 
 
-@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes <= QUICK], ids=str)
+@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes <= QUICK], ids=named)
 def test_known_perft_positions(case: Case) -> None:
     check(case)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes > QUICK], ids=str)
+@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes > QUICK], ids=named)
 def test_known_perft_positions_deeper(case: Case) -> None:
     check(case)
 
@@ -43,7 +47,7 @@ def test_perft_of_varied_positions() -> None:
 
 
 @pytest.mark.nojit
-@pytest.mark.parametrize("case", [case for case in KNOWN if case.depth <= 2], ids=str)
+@pytest.mark.parametrize("case", [case for case in KNOWN if case.depth <= 2], ids=named)
 def test_shallow_perft(case: Case) -> None:
     check(case)
 

@@ -281,20 +281,21 @@ def test_a_file_damaged_behind_our_back_is_noticed(five):
 WRITER = """
 import sys
 from selfplay.log import GameLog
-from selfplay.record import RecordBuilder
+from selfplay.record import GameRecord, RecordBuilder
 
+builder = RecordBuilder(0, 0, 0)
+for ply in range(2000):
+    builder.add(ply, range(100), [0.01] * 100, simulations=16, trained=True)
+record = builder.finish(1.0, 1, 0)
 log = GameLog(sys.argv[1], "chess")
 next_id = int(sys.argv[2])
 while True:
-    records = []
-    for id in range(next_id, next_id + 1 + next_id % 7):
-        builder = RecordBuilder(id, id, 0)
-        for ply in range(300 + id % 500):
-            builder.add(ply, range(40), [1 / 40] * 40, simulations=16, trained=True)
-        records.append(builder.finish(1.0, 1, 0))
-    next_id += len(records)
-    log.append(records)
-    print(*sorted(record.id for record in records), flush=True)
+    batch = [GameRecord(record.header.copy(), record.plies, record.entries) for _ in range(1 + next_id % 4)]
+    for copy in batch:
+        copy.header["id"] = next_id
+        next_id += 1
+    log.append(batch)
+    print(*[copy.id for copy in batch], flush=True)
 """
 
 
@@ -306,7 +307,7 @@ def test_killed_while_appending_loses_no_counted_game(path):
         with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             first = process.stdout.readline()
-            time.sleep(0.02 + 0.03 * round)
+            time.sleep(0.005 + 0.007 * round)
             process.send_signal(signal.SIGKILL)
             lines = [first, *process.stdout.read().split("\n")]
         ids = [int(word) for line in lines for word in line.split()]

@@ -83,6 +83,7 @@ def test_a_line_torn_at_any_byte_is_cut_off_when_the_run_goes_on(tmp_path):
             metrics.write(9, {})
         assert steps(path) == [*range(whole), 9]
         assert path.read_bytes().count(b"\n") == whole + 1
+        assert path.read_bytes().endswith(b"\n")
 
 
 def test_lines_that_are_no_metrics_are_passed_over(tmp_path):

@@ -89,7 +89,7 @@ def _parse(text: str) -> Array:
     if not fields:
         raise BadPosition("it is empty")
     if len(fields) not in (4, 6):
-        raise BadPosition(f"it has {len(fields)} fields instead of 6, or 4 without clocks: {shown(text)}")
+        raise BadPosition(f"it needs 6 fields, or 4 without clocks, and has {len(fields)}: {shown(text)}")
     board, side, castling, passing, *clocks = fields
     boards = _parse_board(board)
     if side not in ("w", "b"):
@@ -145,7 +145,7 @@ def _check_pieces(boards: dict[str, int]) -> None:
             raise BadPosition(f"{name} has {count} pieces, more than 16")
         promoted = max(knights - 2, 0) + max(bishops - 2, 0) + max(rooks - 2, 0) + max(queens - 1, 0)
         if promoted > 8 - pawns:
-            raise BadPosition(f"{name} has {pawns} pawns and {promoted} promoted pieces, more than 8")
+            raise BadPosition(f"{name} has {pawns + promoted} pawns and promoted pieces, more than 8")
 
 
 def _placed(boards: dict[str, int], turn: int) -> Array:
