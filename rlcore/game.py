@@ -16,6 +16,8 @@ A game is a module of free jitted functions over one row of a structured array (
     pack_leaf(state, words)                             the counts of the newest position
     to_text(state, action), from_text(state, text)      moves as text
     read(state, text), write(state)                     positions as text
+    write_game(actions, headers, ending, value) -> str  a whole game as text; FILE_SUFFIX, what such a file ends in
+    show(state)                                         the position as a small picture in text
     Ending          IntEnum       why a game ended, 0 = it goes on; MAX_PLIES among its names
 
 Laws, tested for every registered game on random reachable states: no legal action implies an ending; the same row and
@@ -82,7 +84,9 @@ def begin(history: History, g: int, seed: int) -> None:
     history.length[g] = 1
 
 
-def judge(history: History, games: Array, max_plies: int, legal: Array, counts: Array, endings: Array, values: Array) -> None:
+def judge(
+    history: History, games: Array, max_plies: int, legal: Array, counts: Array, endings: Array, values: Array
+) -> None:
     """The legal actions and the outcome of the newest position of some games.
 
     Args:
@@ -127,7 +131,9 @@ def pack_game(history: History, g: int, steps: int, words: Array) -> None:
     pack_leaf(history.states[g, newest], words[steps * STEP_WORDS :])
 
 
-def rebuild(history: History, actions: Array, starts: Array, seeds: Array, plies: Array, steps: int, batch: Batch) -> None:
+def rebuild(
+    history: History, actions: Array, starts: Array, seeds: Array, plies: Array, steps: int, batch: Batch
+) -> None:
     """Positions of recorded games, played again from their start: what the learner samples.
 
     Args:
@@ -151,7 +157,9 @@ def rebuild(history: History, actions: Array, starts: Array, seeds: Array, plies
         batch.counts[i] = legal_actions(history.states[0, plies[i]], batch.actions[i])
 
 
-def _pack_leaf_of(tree: Tree, states: Array, history: History, b: int, g: int, leaf: int, steps: int, words: Array) -> None:
+def _pack_leaf_of(
+    tree: Tree, states: Array, history: History, b: int, g: int, leaf: int, steps: int, words: Array
+) -> None:
     """As ``pack_game``, for a leaf: its past is its ancestors in the tree, then the game before the root."""
     depth = tree.depth[b]
     before = history.length[g] - 1  # index of the root's position in its game

@@ -1,10 +1,10 @@
 """Batched tree search: one tree a game, all trees one simulation further a wave, one evaluation batch a wave.
 
-    select   (rlcore.tree)       every tree walks down to a leaf
-    step     (the game's kernel) the leaf's position, legal actions, ending, packed planes
-    evaluate (the evaluator)     priors of the legal actions, value
-    expand   (rlcore.tree)       edges of the new nodes
-    backup   (rlcore.tree)       means and visits along the paths
+select   (rlcore.tree)       every tree walks down to a leaf
+step     (the game's kernel) the leaf's position, legal actions, ending, packed planes
+evaluate (the evaluator)     priors of the legal actions, value
+expand   (rlcore.tree)       edges of the new nodes
+backup   (rlcore.tree)       means and visits along the paths
 """
 
 import math
@@ -60,7 +60,9 @@ class Search:
     positions, the seeds in ``rng`` and the evaluator alone: the same again gives the same visits, bit for bit.
     """
 
-    def __init__(self, game: Game, config: SearchConfig, num_trees: int, planes_history: int, max_plies: int = 0) -> None:
+    def __init__(
+        self, game: Game, config: SearchConfig, num_trees: int, planes_history: int, max_plies: int = 0
+    ) -> None:
         self.game = game
         self.config = config
         self.planes_history = planes_history

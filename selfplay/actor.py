@@ -49,6 +49,10 @@ class Actor:
         records = [builder.to_record() for builder in self.builders if builder is not None]
         return records, self.rng[slots].copy()
 
+    def positions_in_progress(self) -> int:
+        """Trainable positions of the games that go on."""
+        return sum(len(builder) for builder in self.builders if builder is not None)
+
     def restore(self, records: list[GameRecord], rng: Array) -> None:
         """Take up games from a checkpoint in free slots, by playing their moves again."""
         free = [i for i, builder in enumerate(self.builders) if builder is None]

@@ -58,7 +58,9 @@ def play_match(
         progress: called with the number of finished games whenever it grows.
     """
     history = new_history(game, games, max_plies + opening_plies + 2)
-    rng = np.array([(seed * 0x9E3779B97F4A7C15 + (g // 2) * 0xD1342543DE82EF95) % 2**64 for g in range(games)], np.uint64)
+    rng = np.array(
+        [(seed * 0x9E3779B97F4A7C15 + (g // 2) * 0xD1342543DE82EF95) % 2**64 for g in range(games)], np.uint64
+    )
     for g in range(games):
         _open(game, history, g, rng, opening_plies)
     rng += np.arange(games, dtype=np.uint64)  # from here on the two games of a pair differ
@@ -66,7 +68,7 @@ def play_match(
     active = board.unfinished(np.arange(games, dtype=np.int32))
     while len(active):
         moving = board.history.states["turn"][active, history.length[active] - 1]
-        is_first = (moving == active % 2)
+        is_first = moving == active % 2
         for player, mine in ((first, active[is_first]), (second, active[~is_first])):
             if len(mine):
                 game.advance(history, mine, player.act(history, mine, rng))

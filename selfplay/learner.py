@@ -61,6 +61,10 @@ class Learner:
         self.optimizer = make_optimizer(self.network, config.learner)
         self.generator = np.random.default_rng(config.seed)
         self.low_precision = low_precision
+        self._unpack = TorchUnpacker(self.layout, device, torch.float32) if device.type != "cpu" else None
+        self._plane_values = plane_values(self.layout)
+        size = (config.learner.batch_size, self.layout.squares, self.layout.num_planes)
+        self._images = np.zeros(size, np.float32)
         self.steps = 0
         self.seconds = 0.0
         """Time spent in gradient steps by this process."""
@@ -93,8 +97,8 @@ class Learner:
         longest = int(samples.batch.counts.max())
         legal = self._tensor(samples.batch.actions[:, :longest].astype(np.int64))
         counts = self._tensor(samples.batch.counts)
-        policy = policy_loss(logits.float(), legal, counts, self._tensor(samples.policy[:, :longest])).mean()
-        value = value_loss(wdl_logits.float(), self._tensor(samples.wdl)).mean()
+        policy = policy_loss(logits, legal, counts, self._tensor(samples.policy[:, :longest])).mean()
+        value = value_loss(wdl_logits, self._tensor(samples.wdl)).mean()
         loss = policy + value
         if not torch.isfinite(loss):
             raise NonFiniteError(f"the loss is {float(loss.detach())} at step {self.steps}; try a lower learning rate")
@@ -104,7 +108,7 @@ class Learner:
         self.steps += 1
         self._update_average()
         with torch.no_grad():
-            entropy = policy_entropy(logits.float(), legal, counts).mean()
+            entropy = policy_entropy(logits, legal, counts).mean()
             uniform = uniform_policy_loss(counts).mean()
         return StepLosses(float(policy.detach()), float(uniform), float(value.detach()), float(entropy))
 
@@ -119,11 +123,10 @@ class Learner:
     def _planes(self, samples: Samples) -> Tensor:
         """The network's input: made by a kernel on a CPU, unpacked from the words on a GPU."""
         words = samples.batch.words
-        if self.device.type != "cpu":
-            return TorchUnpacker(self.layout, self.device, torch.float32)(self._tensor(words.view(np.int64)))
-        planes = np.empty((len(words), self.layout.squares, self.layout.num_planes), np.float32)
-        unpack_planes(words, len(words), self.layout, plane_values(self.layout), planes)
-        return torch.from_numpy(as_images(planes, self.layout))
+        if self._unpack is not None:
+            return self._unpack(self._tensor(words.view(np.int64)))
+        unpack_planes(words, len(words), self.layout, self._plane_values, self._images)
+        return torch.from_numpy(as_images(self._images, self.layout))
 
     @torch.no_grad()
     def _update_average(self) -> None:

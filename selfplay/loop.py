@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlcore.game import Game
+import games
+from rlcore.metrics import read as read_metrics
+from selfplay.arena import Match
 from selfplay.config import Config
 from selfplay.learner import StepLosses
 from selfplay.report import Report, Status
 from selfplay.run import Run
+from selfplay.strength import check_strength
 
 _RATE_SECONDS = 20.0  # speeds are means over this long
 _METRICS_SECONDS = 5.0  # between two rows of metrics
@@ -79,7 +82,7 @@ class Loop:
         self.config = run.config
         self.meter = Meter()
         self.losses: deque[StepLosses] = deque(maxlen=50)
-        self.games_before, self.positions_before = run.log.games, run.log.positions
+        self.games_before = run.log.games
         self.began = time.perf_counter()
         self._shown = self._saved = self._written = self.began
         self._slots = sum(actor.config.actor.games for actor in run.actors)
@@ -121,7 +124,7 @@ class Loop:
         """What has been done since this process began; all of it only grows."""
         searches = [actor.search for actor in self.run.actors]
         return {
-            "moves": float(sum(search.searches for search in searches)),
+            "moves": float(self._moves()),
             "evaluations": float(sum(search.evaluations for search in searches)),
             "waves": float(sum(search.waves for search in searches)),
             "evaluating": sum(search.evaluator_seconds for search in searches),
@@ -131,6 +134,10 @@ class Loop:
             "steps": float(self.run.learner.steps),
             "clock": time.perf_counter(),
         }
+
+    def _moves(self) -> int:
+        """Positions searched by this process, in finished games or not."""
+        return sum(actor.search.searches for actor in self.run.actors)
 
     def _shares(self) -> dict[str, float]:
         """Of the actors' time, what the evaluator, the tree and the rest took; of the clock, how long was learnt."""
@@ -160,9 +167,9 @@ class Loop:
             seconds_left=max(config.max_minutes * 60 - self.seconds, 0.0) if config.max_minutes else None,
             resumed_from=run.resumed_from,
             games=run.log.games,
-            positions=run.log.positions,
+            positions=run.log.positions + sum(actor.positions_in_progress() for actor in run.actors),
             new_games=run.log.games - self.games_before,
-            new_positions=run.log.positions - self.positions_before,
+            new_positions=self._moves(),
             positions_per_second=self.meter.rate("moves"),
             evaluations_per_second=self.meter.rate("evaluations"),
             batch_fill=batch / config.actor.games,
@@ -207,6 +214,32 @@ class Loop:
         row |= {f"shares/{name}": share for name, share in status.shares.items()}
         self.run.metrics.write(self.run.learner.steps, row)
 
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def check_strength(self) -> list[Match]:
+        """Matches against random moves and the untrained net, noted in the metrics."""
+        games_each = self.config.strength_games
+        if games_each == 0:
+            return []
+        self.report.line(f"Checking strength: {games_each} games each against random moves and the untrained net ...")
+        matches = check_strength(self.run.game, self.config, self.run.learner.average, games_each)
+        row: dict[str, Any] = {"seconds": self.run.seconds_before + self.seconds}
+        for match in matches:
+            name = f"strength/{match.opponent}"
+            row |= {name: match.score, f"{name}/low": match.low, f"{name}/high": match.high}
+        self.run.metrics.write(self.run.learner.steps, row)
+        return matches
+
+    def draw(self, matches: list[Match]) -> Path | None:
+        """The picture of the run; None where matplotlib is not installed."""
+        try:
+            from selfplay.picture import draw
+
+            return draw(self.run.folder, read_metrics(self.run.folder), matches)
+        except ModuleNotFoundError as error:
+            self.report.line(f"No picture: the package {error.name} is not installed.")
+            return None
+
 
 def train(config: Config, report: Report) -> None:
     """Train by self-play until the time is up or Ctrl-C, then check the strength and sum up.
@@ -218,6 +251,7 @@ def train(config: Config, report: Report) -> None:
     stop = Stop(report)
     try:
         if run.resumed_from is not None:
+            report.recall(read_metrics(run.folder))
             report.line(
                 f"Resuming {run.folder} from checkpoint {run.resumed_from}: {run.log.games:,} games, "
                 f"{run.learner.steps:,} steps, {run.seconds_before / 60:.1f} minutes trained."

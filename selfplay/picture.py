@@ -22,7 +22,7 @@ __all__ = ["FILE", "draw", "screen"]
 FILE = "progress.png"
 
 _LEARNER = ("learn", "wait")  # stages of Status.shares that are the learner's; all others are the actors'
-_EIGHTHS, _HEIGHTS = "▏▎▍▌▋▊▉█", "▁▂▃▄▅▆▇█"
+_HEIGHTS = "▁▂▃▄▅▆▇█"
 
 
 # --- the screen ------------------------------------------------------------------------------------------------------
@@ -37,17 +37,17 @@ def screen(status: Status, warnings: Sequence[str], points: Sequence[Point], wid
     from rich.table import Table
     from rich.text import Text
 
-    width = max(20, width - 1)  # a line that reaches the edge wraps on some terminals
+    width = min(max(20, width - 1), 130)  # a line that reaches the edge wraps on some terminals
     head, foot = _head(status, width), _time(status, width)
     foot += [
         Text(line, "yellow")
         for text in warnings
         for line in textwrap.wrap(f" ! {text}", width, subsequent_indent="   ")
     ]
-    room = height - len(head) - len(foot)
-    airy = room >= 24
-    room -= 2 if airy else 0
-    right = min(46, max(30, 3 * width // 8)) if width >= 68 else 0
+    foot = foot[: max(0, height - len(head) - 1)]
+    airy = height - len(head) - len(foot) >= 24
+    room = height - len(head) - len(foot) - 2 * airy
+    right = min(46, max(30, 3 * width // 8)) if width >= 76 else 0
     body = Table.grid()
     body.add_column(width=width - right, no_wrap=True)
     body.add_row(_left(status, width - right - 1, room), *([_right(status, points, right, room)] if right else []))
@@ -108,9 +108,9 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
 
 
 def _bar(share: float, width: int) -> str:
-    """A horizontal bar, to an eighth of a character."""
-    eighths = 0 if math.isnan(share) else round(8 * width * min(1.0, max(0.0, share)))
-    return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8 - 1] if eighths % 8 else "")
+    """A horizontal bar, to half a character."""
+    halves = 0 if math.isnan(share) else round(2 * width * min(1.0, max(0.0, share)))
+    return "━" * (halves // 2) + "╸" * (halves % 2)
 
 
 def _left(s: Status, width: int, height: int) -> "Text":
@@ -124,11 +124,12 @@ def _left(s: Status, width: int, height: int) -> "Text":
             break
     lines: list[Text] = []
     for title, rows in shown:
-        lines += [Text("")] if level == 4 and lines else []
+        lines += [Text()] if level == 4 and lines else []
         lines.append(Text(" " + title, "bold cyan"))
         for _, label, value, note in rows:
-            style = "blue" if note[-1:] in tuple(_EIGHTHS) else "dim"
-            lines.append(Text.assemble(f"   {label:<14.14}", (f"{value:>9}  ", "bold"), (note, style)))
+            style = "cyan" if note[:1] in ("━", "╸") else "dim"
+            label = label if len(label) < 15 else label[:13] + "…"
+            lines.append(Text.assemble(f"   {label:<14}", (f"{value:>9}  ", "bold"), (note, style)))
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return Text("\n").join(lines[: max(1, height)])
@@ -195,7 +196,7 @@ def _time(s: Status, width: int) -> "list[Text]":
 
     actors = {name: share for name, share in s.shares.items() if name not in _LEARNER}
     learner = {name: s.shares[name] for name in _LEARNER if name in s.shares}
-    looks = (("█", "blue"), ("▓", "cyan"), ("░", "dim"))  # told apart without colour too
+    looks = (("█", "cyan"), ("▓", "magenta"), ("░", "dim"))  # told apart without colour too
     length = max(6, min(40, width - 57))
     lines = []
     for who, shares, styles in (("actors", actors, looks), ("learner", learner, looks[::2])):
@@ -238,18 +239,18 @@ def draw(run_dir: Path, metrics: Sequence[Row], strength: Sequence[Result]) -> P
     axes = canvas.figure.subplots(2, 3)
     canvas.figure.subplots_adjust(left=0.045, right=0.9, top=0.83, bottom=0.075, wspace=0.52, hspace=0.42)
     _losses(axes[0, 0], rows, "policy", _curve(rows, "uniform_loss"), "uniform", "uniform over legal moves")
-    last: Row = rows[-1] if rows else {"seconds": 0.0}
-    _losses(axes[0, 1], rows, "value", ([0.0, _minutes(last)], [LN_3, LN_3]), "ln 3", "ln 3, which knows nothing")
+    end = rows[-1]["minutes"] if rows else 0.0
+    _losses(axes[0, 1], rows, "value", ([0.0, end], [LN_3, LN_3]), "ln 3", "ln 3, which knows nothing")
     _strength(axes[0, 2], rows, strength)
     _figure(axes[1, 0], rows, "game_length", "Games last {} plies", "plies, mean of the latest games")
     _endings(axes[1, 1], rows)
     _figure(axes[1, 2], rows, "positions_per_second", "{} positions a second", "positions a second")
     for panel in axes[1]:
         panel.set_xlabel("minutes of training", fontsize=9, color=_GREY)
-    words = [f"{_minutes(last):,.1f} minutes of training"]
-    words += [f"{_number(last[name]):,.0f} {name}" for name in ("games", "positions", "steps") if name in last]
+    known = {name: value for row in rows for name, value in row.items()}  # the last value of each
+    words = [f"{_number(known[name]):,.0f} {name}" for name in ("games", "positions", "steps") if name in known]
     canvas.figure.text(0.045, 0.945, run_dir.name, fontsize=17, fontweight="bold", color=_INK)
-    canvas.figure.text(0.045, 0.917, ", ".join(words), fontsize=10.5, color=_GREY)
+    canvas.figure.text(0.045, 0.917, ", ".join([f"{end:,.1f} minutes of training", *words]), fontsize=10.5, color=_GREY)
     path = run_dir / FILE
     temporary = path.with_suffix(".png.tmp")
     canvas.figure.savefig(temporary, format="png", metadata={"Software": None})
@@ -261,24 +262,23 @@ def _number(value: Any) -> float:
     return float(value) if hasattr(value, "__float__") else math.nan
 
 
-def _minutes(row: Row) -> float:
-    return _number(row.get("seconds")) / 60
-
-
 def _joined(metrics: Sequence[Row]) -> list[Row]:
-    """Rows in order of training time. What a killed start did after its last checkpoint was done again: it goes."""
-    rows: list[Row] = []
+    """Rows with their "minutes" of training. Work that was lost with a killed start and done again is left out."""
+    rows: list[dict[str, Any]] = []
     for row in metrics:
-        if math.isfinite(_minutes(row)):
-            while rows and _minutes(rows[-1]) > _minutes(row):
+        if math.isfinite(minutes := _number(row.get("seconds")) / 60):
+            while rows and _number(rows[-1].get("step")) > _number(row.get("step")):
                 rows.pop()
-            rows.append(row)
-    return rows
+            rows.append({**row, "minutes": minutes})
+    latest = math.inf
+    for kept in reversed(rows):  # a match that ends a start lasts beyond its training, where the next start begins
+        latest = kept["minutes"] = min(latest, kept["minutes"])
+    return [*rows]
 
 
 def _curve(rows: Sequence[Row], name: str, scale: float = 1.0) -> Curve:
     """A figure over the minutes, where it is known."""
-    points = [(_minutes(row), scale * _number(row.get(name))) for row in rows]
+    points = [(row["minutes"], scale * _number(row.get(name))) for row in rows]
     points = [point for point in points if math.isfinite(point[1])]
     size = max(1, len(points) // _MOST_POINTS)
     cells = [points[i : i + size] for i in range(0, len(points), size)]
@@ -294,7 +294,7 @@ def _frame(axes: "Axes", title: str, unit: str, rows: Sequence[Row]) -> None:
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelsize=9, labelcolor=_GREY)
-    axes.set_xlim(0, max([_minutes(row) for row in rows], default=0) or 1.0)
+    axes.set_xlim(0, (rows[-1]["minutes"] if rows else 0) or 1.0)
     axes.locator_params(nbins=5)
 
 
@@ -350,7 +350,7 @@ def _endings(axes: "Axes", rows: Sequence[Row]) -> None:
     for row in rows:
         total = sum(_number(row.get(name, 0)) for name in names)
         if total > 0:
-            shares.append({"seconds": row["seconds"]} | {name: row.get(name, 0) / total for name in names})
+            shares.append({"minutes": row["minutes"]} | {name: row.get(name, 0) / total for name in names})
     draws = _curve(rows, "draw_rate", 100)
     labels = [(draws[1][-1], "drawn", _INK)] if draws[1] else []
     frequent = sorted(names, key=lambda name: -sum(row[name] for row in shares))[: len(_COLOURS) - 1]
@@ -387,7 +387,7 @@ def _strength(axes: "Axes", rows: Sequence[Row], matches: Sequence[Result]) -> N
         axes.plot([100 * match.low, 100 * match.high], [-i, -i], color=_INK, linewidth=1.6, marker="|", markersize=7)
         axes.text(0, 0.22 - i, f"against {match.opponent}", fontsize=9, color=_INK)
         axes.text(104, -i, f"{100 * match.score:.1f} %", va="center", fontsize=9, color=_INK)
-        title = title if i else f"{100 * match.score:.0f} % against {match.opponent}"
+        title = title if i else f"{100 * match.score:.1f} % against {match.opponent}"
     _frame(axes, title, "score in %, with 95 % interval", [])
     if matches:
         axes.set(xlim=(0, 100), ylim=(min(-1.5, 0.4 - len(matches)), 0.6))
@@ -396,5 +396,5 @@ def _strength(axes: "Axes", rows: Sequence[Row], matches: Sequence[Result]) -> N
 
 def _measurements(rows: Sequence[Row], name: str) -> list[list[float]]:
     """Where a score is known: minute, score, low, high, in %."""
-    points = [[_minutes(row), *(100 * _number(row.get(name + end)) for end in ("", "/low", "/high"))] for row in rows]
+    points = [[row["minutes"], *(100 * _number(row.get(name + end)) for end in ("", "/low", "/high"))] for row in rows]
     return [point for point in points if math.isfinite(point[1])]

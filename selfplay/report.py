@@ -29,7 +29,7 @@ _MAX_POINTS = 4000
 _HOLD, _SHOW = "\x1b[?2026h", "\x1b[?2026l"  # no half-drawn screens, where the terminal knows synchronised output
 
 FILES = {
-    "checkpoints": "the whole state, newest few; the same command goes on from there",
+    "checkpoints": "the whole state; the same command goes on from there",
     "games.log": "every game, as moves and search results",
     "games.pgn": "the games, for any chess program",
     "games": "the games, for any chess program",
@@ -159,7 +159,7 @@ def plain_line(status: Status) -> str:
     s = status
     left = "runs on" if s.seconds_left is None else f"{clock(s.seconds_left)} left"
     parts = [
-        f"{clock(s.seconds)}  games {s.games:,}  positions {s.positions:,}  steps {s.steps:,}",
+        f"{clock(s.seconds)} ({left})  games {s.games:,}  positions {s.positions:,}  steps {s.steps:,}",
         f"{figure(s.positions_per_second)} positions/s  {figure(s.evaluations_per_second)} evaluations/s",
         f"batch fill {percent(s.batch_fill)}",
         f"policy loss {figure(s.policy_loss, '.3f')} (uniform {figure(s.uniform_loss, '.3f')})",
@@ -167,7 +167,7 @@ def plain_line(status: Status) -> str:
         f"length {figure(s.game_length)}  draws {percent(s.draw_rate)}",
         *(f"{name} {percent(share)}" for name, share in s.shares.items()),
     ]
-    return "  ".join([*parts, left])
+    return "  ".join(parts)
 
 
 def _sections(
@@ -186,7 +186,7 @@ def _sections(
         ("from", f"{s.games:,} games, {s.positions:,} positions, {s.steps:,} steps"),
         ("policy loss", loss(s.policy_loss, s.uniform_loss, "uniform", start.policy)),
         ("value loss", loss(s.value_loss, LN_3, "ln 3", start.value)),
-        ("", "where uniform and ln 3 are what knowing nothing costs"),
+        ("", "uniform and ln 3: the cost of knowing nothing"),
     ]
     if s.resumed_from:
         learned.insert(1, ("of them now", f"{s.new_games:,} games, {s.new_positions:,} positions"))

@@ -19,6 +19,7 @@ from rlcore.metrics import Metrics
 from rlcore.torch_evaluator import TorchEvaluator, choose_dtype
 from selfplay.actor import Actor
 from selfplay.config import Config, ConfigError, read_config
+from selfplay.gamefile import GameFile
 from selfplay.learner import Learner, StepLosses
 from selfplay.log import GameLog
 from selfplay.record import GameRecord, join, split
@@ -71,6 +72,7 @@ class Run:
         self.actors = self._make_actors(saved)
         if saved is not None:
             self._restore(saved)
+        self.game_file = self._open_game_file()
         self.metrics = Metrics(self.folder)
         self.metrics.rewind(self.learner.steps)
         self.evaluators = self._make_evaluators()
@@ -135,6 +137,14 @@ class Run:
         )
         return [first] + [first.twin() for _ in self.actors[1:]]
 
+    def _open_game_file(self) -> GameFile | None:
+        """The games as text, where the library that writes them is installed."""
+        try:
+            return GameFile(self.folder, self.game, self.log)
+        except ModuleNotFoundError as error:
+            self.report.line(f"No games as text: the package {error.name} is not installed (games.log has them all).")
+            return None
+
     def how_to_go_on(self) -> list[tuple[str, str]]:
         """What a person may want to do next, and the command for it."""
         where = "" if self.config.run_dir is None else f" --run-dir {self.folder}"
@@ -160,6 +170,8 @@ class Run:
         self.log.append(finished)
         self.window.add(finished)
         self.latest.extend(finished)
+        if self.game_file is not None:
+            self.game_file.append(finished)
         if self.learner.steps - self._published_at >= self.config.learner.publish_steps:
             self.publish()
         return finished, losses
@@ -191,5 +203,8 @@ class Run:
         return checkpoint.save(self.folder / "checkpoints", f"{self.saves:06d}", tensors, state, blobs)
 
     def close(self) -> None:
+        """Let go of all files."""
+        if self.game_file is not None:
+            self.game_file.close()
         self.metrics.close()
         self.log.close()

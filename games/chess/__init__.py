@@ -47,11 +47,15 @@ from games.chess.rules import (
 )
 from games.chess.tables import NUM_ACTIONS
 
+FILE_SUFFIX = "pgn"
+write_game = write_pgn
+
 __all__ = [
     "BOARD",
     "BOARD_WORDS",
     "COUNT_SCALES",
     "DISCOUNT",
+    "FILE_SUFFIX",
     "LEAF_COUNTS",
     "MAX_LEGAL",
     "NUM_ACTIONS",
@@ -81,5 +85,6 @@ __all__ = [
     "to_san",
     "to_text",
     "write",
+    "write_game",
     "write_pgn",
 ]

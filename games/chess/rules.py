@@ -24,7 +24,6 @@ from games.chess.tables import (
     LINE_ATTACKS,
     LINE_INNER,
     LINE_WHOLE,
-    NUM_ACTIONS,
     PIECE_KEYS,
     RANK_3,
     RANK_8,

@@ -1,0 +1,45 @@
+"""Train a game engine by self-play, from nothing, on what this machine has."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import tyro
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)  # the clone; and scripts/selfplay.py must not hide selfplay/
+
+from selfplay.config import Config, ConfigError, read_config
+
+
+def read_settings() -> Config:
+    """The command line's settings; what it leaves out is as in the run that it goes on with."""
+    given = tyro.cli(Config)
+    path = given.folder() / "config.json"
+    if not path.exists():
+        return given
+    saved = dataclasses.replace(read_config(path), run_dir=given.run_dir, max_minutes=Config().max_minutes)
+    return tyro.cli(Config, default=saved)
+
+
+def main() -> int:
+    try:
+        config = read_settings()
+        from rlcore.checkpoint import CheckpointError
+        from selfplay.learner import NonFiniteError
+        from selfplay.log import LogError
+        from selfplay.loop import train
+        from selfplay.report import Report
+    except ConfigError as error:
+        print(f"selfplay: {error}", file=sys.stderr)
+        return 2
+    try:
+        with Report() as report:
+            train(config, report)
+    except (ConfigError, CheckpointError, LogError, NonFiniteError, OSError) as error:
+        print(f"selfplay: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""The finished games as text, for people and other programs: chess as PGN."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from rlcore.game import Game
+from selfplay.log import GameLog
+from selfplay.record import GameRecord
+
+_ID = re.compile(rb'\[Round "(\d+)"\]')
+
+
+class GameFile:
+    """A text file that follows the game log: every game of the log once, in whatever order they came.
+
+    The log is the truth. A game that a crash cut in half is cut off at the next opening, and what the log has and the
+    file has not is written then.
+    """
+
+    def __init__(self, folder: Path, game: Game, log: GameLog) -> None:
+        self.game = game
+        self.path = folder / f"games.{game.FILE_SUFFIX}"
+        present = self._cut_torn_game()
+        self._file = self.path.open("ab")
+        self.append(record for record in log.records() if record.id not in present)
+
+    def _cut_torn_game(self) -> set[int]:
+        """Cut the file after its last whole game; returns the ids of those it holds."""
+        if not self.path.exists():
+            return set()
+        with self.path.open("r+b") as file:
+            text = file.read()
+            end = text.rfind(b"\n\n", 0, len(text))
+            # a game is its tags, an empty line, its moves, an empty line: what follows the last game's second one is torn
+            blocks = [m.start() for m in re.finditer(rb"^\[Event ", text, re.MULTILINE)]
+            if blocks and text[blocks[-1] :].count(b"\n\n") < 2:
+                end = blocks[-1] - 2
+            end = max(end + 2, 0)
+            file.truncate(end)
+        return {int(number) for number in _ID.findall(text[:end])}
+
+    def append(self, records: Iterable[GameRecord]) -> None:
+        """Write games. The names of the players are the versions of the network that played."""
+        for record in records:
+            versions = sorted({record.first_version, record.last_version})
+            name = f"rlcore, weights {' to '.join(str(version) for version in versions)}"
+            headers = {"Event": "self-play", "Round": str(record.id), "White": name, "Black": name}
+            text = self.game.write_game(record.actions, headers, record.ending, record.value)
+            self._file.write(text.encode())
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()

@@ -1,0 +1,347 @@
+"""The tree search: problems with known answers, published schedules, a golden tree, reproducibility."""
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import games
+from rlcore import tree as trees
+from rlcore.config import SearchConfig
+from rlcore.evaluators import Batch, Uniform
+from rlcore.game import new_history
+from rlcore.search import Search, SearchResult, halving_schedule
+
+chess = games.load("chess")
+
+
+def search(positions, evaluator=None, seed=0, noise=False, history=1, max_plies=0, moves=(), **settings):
+    """Search some FENs side by side; ``moves`` are played first in every one."""
+    settings.setdefault("simulations", 64)
+    book = new_history(chess, len(positions), len(moves) + 1)
+    group = np.arange(len(positions), dtype=np.int32)
+    for g, fen in enumerate(positions):
+        chess.begin(book, g, 0)
+        if fen:
+            chess.read(book.states[g, 0], fen)
+        for move in moves:
+            state = book.states[g, book.length[g] - 1]
+            chess.advance(book, group[g : g + 1], np.array([chess.from_text(state, move)], np.uint16))
+    worker = Search(chess, SearchConfig(**settings), len(positions), history, max_plies)
+    rng = np.arange(seed, seed + len(positions)).astype(np.uint64)
+    return worker, worker.run(book, group, evaluator or Uniform(), rng, noise=noise), book
+
+
+def played(result: SearchResult, book, g=0) -> str:
+    return chess.to_text(book.states[g, book.length[g] - 1], int(result.actions[g]))
+
+
+class Oracle:
+    """Gives each action a fixed value for whoever plays it, by its number: a bandit with known arms."""
+
+    def __init__(self, arms: np.ndarray) -> None:
+        self.arms = arms
+
+    def __call__(self, batch: Batch, size: int) -> None:
+        Uniform()(batch, size)
+        batch.values[:size, 0] = self.arms[:size]
+
+
+# --- sequential halving ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize(
+    ("simulations", "visits"),
+    [
+        (16, {1: 16}),
+        (32, {4: 4, 2: 4, 1: 8}),
+        (64, {15: 2, 7: 2, 3: 4, 1: 8}),
+        (128, {30: 2, 14: 2, 6: 4, 2: 8}),
+        (200, {49: 2, 21: 2, 9: 4, 3: 8}),
+        (800, {191: 2, 87: 2, 37: 4, 12: 8}),
+    ],
+)
+def test_sequential_halving_gives_the_published_visits_to_16_actions(simulations, visits):
+    arms = Counter[int]()
+    for due in halving_schedule(16, simulations):
+        arm = next(a for a in range(16) if arms[a] == due)
+        arms[arm] += 1
+    assert Counter(arms.values()) == visits
+
+
+def test_sequential_halving_of_4_actions_in_8_simulations():
+    assert halving_schedule(4, 8) == [0, 0, 0, 0, 1, 1, 2, 2]
+
+
+def test_one_considered_action_gets_every_simulation():
+    assert halving_schedule(1, 5) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("simulations", "most"), [(32, [4, 4, 4, 4]), (64, [15, 15, 7, 7])])
+def test_a_gumbel_root_follows_the_schedule(simulations, most):
+    _, result, _ = search([""], root="gumbel", simulations=simulations, noise=True)
+    assert sorted(result.visits[0, : result.counts[0]], reverse=True)[:4] == most
+
+
+# --- Gumbel: formulae by hand ----------------------------------------------------------------------------------------
+
+
+def hand_made_root():
+    """A root of three edges: priors 0.5, 0.3, 0.2; visits 2, 1, 0; values 0.5, -0.5, none; own value 0.1."""
+    tree = trees.new_tree(1, 4, 3)
+    trees.reset(tree, 1)
+    tree.nodes[0, 0] = (0, 3, 4, 0.1, 0.0, 0, 0)
+    tree.edges[0, :3] = [(7, 0, 0.5, 2, 1, 0.5, 0.0), (8, 0, 0.3, 1, 2, -0.5, 0.0), (9, 0, 0.2, 0, -1, 0.0, 0.0)]
+    return tree
+
+
+RULES = trees.Rules(trees.GUMBEL, trees.PUCT, 1.25, 19652.0, math.nan, 50.0, 1.0, 3)
+
+
+@pytest.mark.nojit
+def test_mixed_value_by_hand():
+    # visited: priors 0.5 and 0.3, so their mean is (0.25 - 0.15) / 0.8 = 0.125, weighed 3 to 1 with 0.1
+    assert trees.mixed_value(hand_made_root(), 0, 0) == pytest.approx((0.1 + 3 * 0.125) / 4)
+
+
+@pytest.mark.nojit
+def test_improved_policy_by_hand():
+    policy = np.zeros(3, np.float32)
+    assert trees.improved_policy(hand_made_root(), 0, 0, RULES, policy) == 3
+    scale = 50 + 2  # c_visit + most visits; q on [0, 1]
+    completed = [0.75, 0.25, (0.11875 + 1) / 2]
+    logits = [math.log(p) + scale * q for p, q in zip([0.5, 0.3, 0.2], completed, strict=True)]
+    expected = np.exp(np.array(logits) - max(logits))
+    assert policy == pytest.approx(expected / expected.sum(), rel=1e-4)
+
+
+@pytest.mark.nojit
+def test_puct_score_by_hand():
+    # N = 4: c = ln((1 + 4 + 19652) / 19652) + 1.25; first play = own value 0.1. Scores 1.1669..., 0.6251..., 1.0504...
+    tree = hand_made_root()
+    c = math.log(19657 / 19652) + 1.25
+    scores = [0.75 + c * 0.5 * 2 / 3, 0.25 + c * 0.3 * 2 / 2, 0.55 + c * 0.2 * 2 / 1]
+    rules = RULES._replace(root=trees.PUCT)
+    schedule = np.zeros((1, 1), np.int32)
+    tree.edges[0, 0]["child"] = -1
+    trees.select(tree, 1, schedule, rules)
+    assert tree.path_edges[0, 0] == int(np.argmax(scores))
+
+
+def test_the_improved_policy_is_the_prior_where_nothing_is_known():
+    _, result, _ = search([""], simulations=4)
+    count = result.counts[0]
+    assert result.policy[0, :count] == pytest.approx(np.full(count, 1 / count), rel=1e-3)
+
+
+def test_gumbel_root_samples_the_prior_without_simulations_that_tell_anything():
+    """With one simulation the action played is the best of log prior + Gumbel: a draw from the prior."""
+    _, result, _ = search([""] * 4000, simulations=1, noise=True, considered=16)
+    counts = Counter(result.actions.tolist())
+    expected, spread = 4000 / 20, math.sqrt(4000 / 20)
+    assert len(counts) == 20
+    assert all(abs(count - expected) < 5 * spread for count in counts.values())
+
+
+# --- problems with known answers -------------------------------------------------------------------------------------
+
+
+MATES_IN_ONE = [
+    ("6k1/5ppp/8/8/8/8/8/R3K3 w - - 0 1", "a1a8"),
+    ("r3k3/8/8/8/8/8/5PPP/6K1 b - - 0 1", "a8a1"),
+    ("rnbqkbnr/pppp1ppp/8/4p3/6P1/5P2/PPPPP2P/RNBQKBNR b KQkq - 0 2", "d8h4"),
+    ("7k/P7/5NKN/8/8/8/8/8 w - - 0 1", "a7a8q"),
+]
+MATES_IN_TWO = [
+    ("kbK5/pp6/1P6/8/8/8/8/R7 w - - 0 1", "a1a6"),  # Morphy
+    ("r1bq2r1/b4pk1/p1pp1p2/1p2pP2/1P2P1PB/3P4/1PPQ2P1/R3K2R w - - 0 1", "d2h6"),  # a queen sacrifice
+    ("6k1/pp4p1/2p5/2bp4/8/P5Pb/1P3rrP/2BRRN1K b - - 0 1", "g2g1"),  # for Black
+]
+
+
+@pytest.mark.parametrize("root", ["gumbel", "puct"])
+@pytest.mark.parametrize("interior", ["gumbel", "puct"])
+@pytest.mark.parametrize(("fen", "move"), MATES_IN_ONE)
+def test_mate_in_one_is_found_without_knowledge(root, interior, fen, move):
+    _, result, book = search([fen], root=root, interior=interior, simulations=200, considered=64)
+    assert played(result, book)[:4] == move[:4]
+    assert result.values[0, 0] > 0.1
+
+
+@pytest.mark.parametrize("root", ["gumbel", "puct"])
+@pytest.mark.parametrize(("fen", "move"), MATES_IN_TWO)
+def test_mate_in_two_is_found_without_knowledge(root, fen, move):
+    _, result, book = search([fen], root=root, simulations=24_000, considered=64)
+    assert played(result, book) == move
+
+
+@pytest.mark.parametrize("root", ["gumbel", "puct"])
+@pytest.mark.parametrize(
+    ("fen", "sign"),
+    [("6k1/5ppp/8/8/8/8/8/R3K3 w - - 0 1", 1), ("k7/8/1K6/8/8/8/8/7R b - - 0 1", -1)],
+)
+def test_the_value_is_that_of_the_side_to_move(root, fen, sign):
+    _, result, _ = search([fen], root=root, simulations=400)
+    assert sign * result.values[0, 0] > 0.05
+
+
+def test_the_best_arm_of_a_bandit_gets_the_visits():
+    """Every leaf is worth what its first move is: the search must settle on the best one."""
+    _, plain, _ = search([""], simulations=1)
+    arms = {int(a): 0.9 if i == 13 else -0.3 for i, a in enumerate(plain.legal[0, : plain.counts[0]])}
+
+    class Bandit:
+        def __init__(self) -> None:
+            self.worker = None
+
+        def __call__(self, batch, size):
+            Uniform()(batch, size)
+            tree = self.worker.tree
+            for k in range(size):
+                b = tree.waiting[k]
+                if tree.depth[b]:
+                    first = int(tree.edges[b, tree.path_edges[b, 0]]["action"])
+                    batch.values[k, 0] = arms[first] * (-1) ** tree.depth[b]
+
+    for root in ("gumbel", "puct"):
+        bandit = Bandit()
+        bandit.worker = Search(chess, SearchConfig(simulations=200, root=root, considered=20), 1, 1)
+        book = new_history(chess, 1, 1)
+        chess.begin(book, 0, 0)
+        result = bandit.worker.run(book, np.zeros(1, np.int32), bandit, np.zeros(1, np.uint64))
+        visits = result.visits[0, : result.counts[0]]
+        assert arms[int(result.actions[0])] == 0.9, root
+        assert visits[result.legal[0, : len(visits)] == result.actions[0]] == visits.max()
+
+
+# --- rules met in the tree -------------------------------------------------------------------------------------------
+
+
+def test_a_third_repetition_inside_the_tree_is_a_draw():
+    """White is a queen down and can only repeat: after the moves the third time is one move away."""
+    fen = "6k1/8/8/8/8/8/1q6/7K w - - 0 1"
+    moves = ["h1g1", "b2a2", "g1h1", "a2b2", "h1g1", "b2a2", "g1h1"]
+    worker, _, book = search([fen], moves=moves, simulations=300, root="puct")
+    states, tree = worker.states[0], worker.tree
+    third = int(book.states[0, 0]["key"])
+    found = [n for n in range(int(tree.num_nodes[0])) if int(states[n]["key"]) == third]
+    assert found
+    assert all(tree.nodes[0, n]["ending"] == chess.Ending.THREEFOLD for n in found)
+    assert all(tree.nodes[0, n]["value"] == 0 and tree.nodes[0, n]["draw"] == 1 for n in found)
+
+
+def test_a_root_is_searched_though_the_game_could_end_there():
+    _, result, _ = search(["6k1/8/8/8/8/8/1q6/7K w - - 100 90"], simulations=20, root="puct")
+    assert result.visits[0, : result.counts[0]].sum() == 20
+
+
+def test_the_ply_limit_ends_lines_in_the_tree():
+    worker, result, _ = search([""], simulations=50, max_plies=1, root="puct")
+    tree = worker.tree
+    assert all(tree.nodes[0, 1 : tree.num_nodes[0]]["ending"] == chess.Ending.MAX_PLIES)
+    assert result.visits[0, : result.counts[0]].sum() == 50
+
+
+def test_a_position_without_legal_actions_is_refused():
+    with pytest.raises(ValueError, match="without legal actions"):
+        search(["7k/5Q2/6K1/8/8/8/8/8 b - - 0 1"], simulations=2)
+
+
+# --- invariants ------------------------------------------------------------------------------------------------------
+
+SHARP = "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1"
+
+
+@pytest.mark.parametrize("root", ["gumbel", "puct"])
+@pytest.mark.parametrize("interior", ["gumbel", "puct"])
+def test_visits_and_values_of_every_node_add_up(root, interior):
+    worker, _, _ = search([SHARP, ""], root=root, interior=interior, simulations=500, noise=True)
+    tree = worker.tree
+    for b in range(2):
+        for n in range(int(tree.num_nodes[b])):
+            node = tree.nodes[b, n]
+            edges = tree.edges[b, node["first_edge"] : node["first_edge"] + node["num_edges"]]
+            if node["num_edges"]:
+                assert node["visits"] == 1 + edges["visits"].sum()
+                assert edges["prior"].sum() == pytest.approx(1, abs=1e-5)
+            for edge in edges[edges["visits"] > 0]:
+                child = tree.nodes[b, edge["child"]]
+                below = tree.edges[b, child["first_edge"] : child["first_edge"] + child["num_edges"]]
+                total = child["value"] + (below["visits"] * below["value"]).sum()
+                if child["ending"]:
+                    total = child["value"] * child["visits"]
+                assert edge["visits"] == child["visits"]
+                assert edge["value"] == pytest.approx(-total / child["visits"], abs=1e-4)
+
+
+@pytest.mark.parametrize("root", ["gumbel", "puct"])
+def test_the_same_seed_gives_the_same_search_bit_for_bit(root):
+    first, second = (search([SHARP, ""], root=root, simulations=200, noise=True, seed=5)[1] for _ in range(2))
+    for name in ("actions", "counts", "policy", "values"):
+        assert np.array_equal(getattr(first, name), getattr(second, name))
+    for b in range(2):
+        assert np.array_equal(first.visits[b, : first.counts[b]], second.visits[b, : second.counts[b]])
+
+
+def test_a_tree_does_not_depend_on_its_neighbours():
+    _, alone, _ = search([SHARP], simulations=200, noise=True, seed=6)
+    _, beside, _ = search(["", SHARP], simulations=200, noise=True, seed=5)
+    count = alone.counts[0]
+    assert np.array_equal(alone.visits[0, :count], beside.visits[1, :count])
+
+
+def test_dirichlet_noise_is_normalised():
+    worker, _, _ = search([""] * 50, root="puct", simulations=1, noise=True)
+    priors = worker.tree.edges["prior"][:, :20]
+    assert priors.sum(axis=1) == pytest.approx(np.ones(50), abs=1e-5)
+    noise = (priors - 0.75 / 20) / 0.25
+    assert noise.min() >= -1e-6
+    assert noise.var(axis=1).mean() == pytest.approx(0.05 * 0.95 / 7, rel=0.3)  # Dirichlet(0.3) over 20: a0 + 1 = 7
+
+
+def test_temperature_draws_by_visits():
+    book = new_history(chess, 3000, 1)
+    for g in range(3000):
+        chess.begin(book, g, 0)
+    worker = Search(chess, SearchConfig(simulations=40, root="puct"), 3000, 1)
+    group, rng = np.arange(3000, dtype=np.int32), np.arange(3000).astype(np.uint64)
+    result = worker.run(book, group, Uniform(), rng, temperatures=np.ones(3000))
+    visits = dict(zip(result.legal[0, :20].tolist(), result.visits[0, :20].tolist(), strict=True))
+    drawn = Counter(result.actions.tolist())
+    assert all(abs(drawn[a] - 3000 * v / 40) < 5 * math.sqrt(3000 * v / 40 + 1) for a, v in visits.items())
+
+
+def test_golden_tree():
+    """The visits of one small search, kept: any change of play shows here. Changed on purpose? Change it here too."""
+    _, result, _ = search([SHARP], root="gumbel", interior="puct", simulations=64, noise=True, seed=11)
+    count = result.counts[0]
+    found = zip(result.legal[0, :count], result.visits[0, :count], strict=True)
+    assert {chess.to_text(row(SHARP), int(action)): int(visits) for action, visits in found if visits} == GOLDEN
+
+
+def row(fen):
+    states = np.zeros(1, chess.STATE)
+    chess.read(states[0], fen)
+    return states[0]
+
+
+GOLDEN = {
+    "d5d6": 1,
+    "g2g4": 15,
+    "c3b1": 3,
+    "c3d1": 15,
+    "c3a4": 7,
+    "e5c4": 3,
+    "e5c6": 1,
+    "e5d7": 1,
+    "e5f7": 1,
+    "d2f4": 3,
+    "d2g5": 1,
+    "e2f1": 1,
+    "f3h5": 3,
+    "f3e3": 7,
+    "f3g3": 1,
+    "f3f5": 1,
+}
