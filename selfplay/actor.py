@@ -51,7 +51,7 @@ class Actor:
 
     def positions_in_progress(self) -> int:
         """Trainable positions of the games that go on."""
-        return sum(len(builder) for builder in self.builders if builder is not None)
+        return sum(builder.positions for builder in self.builders if builder is not None)
 
     def restore(self, records: list[GameRecord], rng: Array) -> None:
         """Take up games from a checkpoint in free slots, by playing their moves again."""

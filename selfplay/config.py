@@ -14,8 +14,8 @@ class ActorConfig:
     """How games are played."""
 
     threads: int = 0
-    """Threads that play games, each with its own group; 0 = one a core."""
-    games: int = 64
+    """Threads that play games, each with its own group; 0 = one a core but for the learner's, four at most."""
+    games: int = 128
     """Games that a thread plays in lockstep: the size of its evaluation batch."""
     max_plies: int = 240
     """Plies after which a game is broken off."""
@@ -55,7 +55,7 @@ class LearnerConfig:
     """See decay_steps."""
     weight_decay: float = 1e-3
     """AdamW: decoupled; SGD: the L2 penalty (AlphaZero: 1e-4)."""
-    average: float = 0.99
+    average: float = 0.995
     """The published weights are a running average of the trained ones with this decay a step; 0 = the latest."""
     publish_steps: int = 25
     """Steps between two publications of new weights to the actors."""
@@ -82,7 +82,7 @@ class Config:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where networks run."""
     actor: ActorConfig = field(default_factory=ActorConfig)
-    search: SearchConfig = field(default_factory=lambda: SearchConfig(simulations=16, considered=8, interior="gumbel"))
+    search: SearchConfig = field(default_factory=lambda: SearchConfig(simulations=32, considered=16, interior="gumbel"))
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig(blocks=3, channels=48))
     learner: LearnerConfig = field(default_factory=LearnerConfig)
 

@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import sys
 import time
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from selfplay.strength import check_strength
 
 _RATE_SECONDS = 20.0  # speeds are means over this long
 _METRICS_SECONDS = 5.0  # between two rows of metrics
+_SWITCH_SECONDS = 0.0002  # actors and learner hand over Python's lock a hundred times a batch: 5 ms each is too long
 
 
 class Stop:
@@ -97,6 +99,7 @@ class Loop:
         limit = self.config.max_minutes * 60 or math.inf
         self.run.save(self.seconds)
         workers = len(self.run.actors) + 1
+        sys.setswitchinterval(_SWITCH_SECONDS)
         with ThreadPoolExecutor(workers, "rlcore", initializer=_limit_threads) as pool:
             while self.seconds < limit and not stop.requested:
                 _, losses = self.run.round(pool)
@@ -160,7 +163,7 @@ class Loop:
         return Status(
             game=run.game.name,
             run_dir=run.folder,
-            device=f"{run.device.type}, {str(run.dtype).removeprefix('torch.')}, {len(run.actors)} actors",
+            device=f"{run.device.type} {str(run.dtype).removeprefix('torch.')}, {self._slots} games at once",
             network=self._network_name(),
             simulations=config.search.simulations,
             seconds=self.seconds,
@@ -189,6 +192,7 @@ class Loop:
             shares=self._shares(),
             board=board,
             board_title=title,
+            reuse_target=config.learner.reuse,
         )
 
     def _network_name(self) -> str:
@@ -258,8 +262,9 @@ def train(config: Config, report: Report) -> None:
             )
         loop = Loop(run, report)
         loop.train(stop)
+        status = loop.status()
         matches = [] if stop.requested else loop.check_strength()
-        report.finish(loop.status(), matches, loop.draw(matches), run.how_to_go_on())
+        report.finish(status, matches, loop.draw(matches), run.how_to_go_on())
     finally:
         stop.restore()
         run.close()

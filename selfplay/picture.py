@@ -178,16 +178,15 @@ def _board(s: Status) -> "Text":
 def _sparkline(steps: Sequence[int], values: Sequence[float], width: int) -> str:
     """A curve over the steps, a character each for ``width`` equal parts of them."""
     cells: list[list[float]] = [[] for _ in range(width)]
-    start, span = steps[0], max(1, steps[-1] - steps[0])
     for step, value in zip(steps, values, strict=True):
-        cells[(step - start) * (width - 1) // span].append(value)
+        cells[(step - steps[0]) * (width - 1) // max(1, steps[-1] - steps[0])].append(value)
     means, last = [], values[0]
     for cell in cells:
         last = sum(cell) / len(cell) if cell else last
         means.append(last)
-    low = min(means)
-    scale = 7 / max(max(means) - low, 0.02)  # two points of a hundred fill the height, less is no more than noise
-    return "".join(_HEIGHTS[round((mean - low) * scale)] for mean in means)
+    span = max(max(means) - min(means), 0.02)  # two points of a hundred fill the height; less is drawn about its middle
+    low = (max(means) + min(means) - span) / 2
+    return "".join(_HEIGHTS[round(7 * (mean - low) / span)] for mean in means)
 
 
 def _time(s: Status, width: int) -> "list[Text]":
@@ -264,16 +263,16 @@ def _number(value: Any) -> float:
 
 def _joined(metrics: Sequence[Row]) -> list[Row]:
     """Rows with their "minutes" of training. Work that was lost with a killed start and done again is left out."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for row in metrics:
-        if math.isfinite(minutes := _number(row.get("seconds")) / 60):
-            while rows and _number(rows[-1].get("step")) > _number(row.get("step")):
-                rows.pop()
+        minutes = _number(row.get("seconds")) / 60
+        while rows and _number(rows[-1].get("step")) > _number(row.get("step")):
+            rows.pop()
+        if rows and "games" not in row:  # of a match, which began when the training had ended
+            minutes = rows[-1]["minutes"]
+        if math.isfinite(minutes):
             rows.append({**row, "minutes": minutes})
-    latest = math.inf
-    for kept in reversed(rows):  # a match that ends a start lasts beyond its training, where the next start begins
-        latest = kept["minutes"] = min(latest, kept["minutes"])
-    return [*rows]
+    return rows
 
 
 def _curve(rows: Sequence[Row], name: str, scale: float = 1.0) -> Curve:

@@ -250,6 +250,11 @@ class RecordBuilder:
         return self._num_plies
 
     @property
+    def positions(self) -> int:
+        """How many plies so far may be trained on."""
+        return int(np.count_nonzero(self._plies["trained"][: self._num_plies]))
+
+    @property
     def actions(self) -> NDArray[Any]:
         """The actions played so far, a copy, uint16 [plies]."""
         return self._plies["action"][: self._num_plies].copy()

@@ -34,7 +34,7 @@ FILES = {
     "games.pgn": "the games, for any chess program",
     "games": "the games, for any chess program",
     "metrics.jsonl": "all figures over time",
-    "tensorboard": "the same: tensorboard --logdir",
+    "tensorboard": "the same for TensorBoard",
     "config.json": "the settings",
 }
 """What lies in a run directory, and what it is for; the summary lists what is there."""

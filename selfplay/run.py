@@ -5,6 +5,7 @@ a thread of its own; then the finished games go to the log and the window, and n
 nothing depends on which thread is faster, so a run repeats itself from its seed.
 """
 
+import copy
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from selfplay.report import Report
 from selfplay.window import Window
 
 _MAX_STEPS_A_ROUND = 64  # after a resume many may be due; the display should not stand still
+_MOST_ACTORS = 4  # more threads in one process get in each other's way
 _LATEST = 200  # games that draw rate, length and endings are reported over
 
 
@@ -64,6 +66,9 @@ class Run:
         self.version = 0
         self.seconds_before = 0.0
         """Training time of earlier starts."""
+        self.published = copy.deepcopy(self.learner.average)
+        """The weights that the actors play with, number ``version``."""
+        self._published_at = 0  # step
         self.saves = 0
         self.resumed_from: str | None = None
         self.latest: deque[GameRecord] = deque(maxlen=_LATEST)
@@ -76,7 +81,6 @@ class Run:
         self.metrics = Metrics(self.folder)
         self.metrics.rewind(self.learner.steps)
         self.evaluators = self._make_evaluators()
-        self._published_at = self.learner.steps
 
     # --- opening -----------------------------------------------------------------------------------------------------
 
@@ -111,7 +115,7 @@ class Run:
         rng = np.frombuffer(saved.blobs["rng"], np.uint64) if saved else np.zeros(0, np.uint64)
         going_on = [i for i, record in enumerate(records) if record.id not in self.log.ids]
         taken = self.log.ids | {records[i].id for i in going_on}
-        total = self.config.actor.threads or os.cpu_count() or 1
+        total = self.config.actor.threads or min(max((os.cpu_count() or 1) - 1, 1), _MOST_ACTORS)
         actors = [Actor(self.game, self.config, index, total, taken) for index in range(total)]
         for index, actor in enumerate(actors):
             mine = going_on[index::total]
@@ -121,7 +125,8 @@ class Run:
     def _restore(self, saved: checkpoint.Checkpoint) -> None:
         state = saved.state
         self.learner.load(saved.tensors, state["learner"])
-        self.version = int(state["version"])
+        self.published.load_state_dict(saved.tensors["published"])
+        self.version, self._published_at = int(state["version"]), int(state["published_at"])
         self.seconds_before = float(state["seconds"])
         self.saves = int(saved.name)
         self.resumed_from = saved.name
@@ -129,7 +134,7 @@ class Run:
     def _make_evaluators(self) -> list[TorchEvaluator]:
         """One an actor, all with the same weights."""
         first = TorchEvaluator(
-            self.learner.average,
+            self.published,
             self.game.layout(self.config.history),
             self.config.actor.games,
             device=self.device,
@@ -180,11 +185,13 @@ class Run:
         """Hand the averaged weights to the actors."""
         self.version += 1
         self._published_at = self.learner.steps
-        self.evaluators[0].update(self.learner.average, self.version)
+        self.published.load_state_dict(self.learner.average.state_dict())
+        self.evaluators[0].update(self.published, self.version)
 
     def save(self, seconds: float) -> Path:
         """Write a checkpoint: the whole state."""
         tensors, learner = self.learner.save()
+        tensors["published"] = dict(self.published.state_dict())
         progress = [actor.games_in_progress() for actor in self.actors]
         blobs = {
             "games": join(record for records, _ in progress for record in records),
@@ -193,6 +200,7 @@ class Run:
         state = {
             "learner": learner,
             "version": self.version,
+            "published_at": self._published_at,
             "seconds": self.seconds_before + seconds,
             "log": self.log.position(),
             "games": self.log.games,

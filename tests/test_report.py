@@ -126,6 +126,17 @@ def test_a_large_screen_holds_more() -> None:
         assert words not in small
 
 
+def test_a_curve_falls_with_the_loss_and_noise_is_no_curve() -> None:
+    def curve(points: list[Point]) -> str:
+        lines = rendered(status(), 80, 30, points)
+        return lines[next(i for i, line in enumerate(lines) if "policy loss / uniform" in line) + 1].split()[-1]
+
+    falling = curve(POINTS)
+    assert falling == "".join(sorted(falling, reverse=True))
+    assert (falling[0], falling[-1]) == ("█", "▁")
+    assert set(curve([Point(step, 1.0 + step % 2 / 1000, 1.0) for step in range(90)])) <= {"▄", "▅"}
+
+
 def test_a_narrow_terminal_goes_without_the_board() -> None:
     text = "\n".join(rendered(status(), 60, 23))
     assert "1,204" in text

@@ -3,7 +3,7 @@
 import numpy as np
 
 from rlcore.game import Game, History, new_history
-from rlcore.jit import Array, Row
+from rlcore.jit import Row
 
 __all__ = ["Board"]
 

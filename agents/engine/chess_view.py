@@ -15,9 +15,10 @@ _FILLED = dict(zip("PNBRQK", "♟♞♝♜♛♚", strict=True))
 _OUTLINED = dict(zip("PNBRQK", "♙♘♗♖♕♔", strict=True))
 _FULL_SET = {"P": 8, "N": 2, "B": 2, "R": 2, "Q": 1, "K": 1}
 
-# Numbers of the 256 terminal colours. The squares are mid-tones: white and black pieces stand out on both.
-_LIGHT, _DARK = 137, 95
-_MOVED_LIGHT, _MOVED_DARK = 107, 65
+# Numbers of the 256 terminal colours. The squares are mid-tones: white and black pieces both stand out on them, by a
+# contrast of 3 or more.
+_LIGHT, _DARK = 67, 60
+_MOVED_LIGHT, _MOVED_DARK = 136, 94
 _CHECK = 160
 _WHITE_PIECE, _BLACK_PIECE = 231, 16
 
@@ -33,6 +34,7 @@ class ChessView:
 
     sides = ("White", "Black")
     example = "e2e4 or Nf3"
+    promotion = "e7e8q or e8=Q"
 
     def draw(self, state: Row, last: Sequence[int], turned: bool) -> list[str]:
         """The board as lines of text.
@@ -63,9 +65,11 @@ class ChessView:
             ground = _CHECK
         elif square in last:
             ground = _MOVED_LIGHT if light else _MOVED_DARK
-        piece = " " if letter == "." else self._piece(letter)
-        paint = _WHITE_PIECE if letter.isupper() else _BLACK_PIECE
-        return f"\x1b[48;5;{ground};38;5;{paint}m {piece} "
+        return self._paint(letter, ground) + (" " if letter == "." else self._piece(letter)) + " "
+
+    def _paint(self, letter: str, ground: int) -> str:
+        """A space and what follows it in a piece's colour on some ground."""
+        return f"\x1b[48;5;{ground};38;5;{_WHITE_PIECE if letter.isupper() else _BLACK_PIECE}m "
 
     def _piece(self, letter: str) -> str:
         if self.ascii:
@@ -77,8 +81,10 @@ class ChessView:
         standing = Counter(piece_letters(state))
         missing = []
         for letters in (PIECE_LETTERS[:6], PIECE_LETTERS[6:]):
-            counts = {letter: max(_FULL_SET[letter.upper()] - standing[letter], 0) for letter in letters}
-            missing.append("".join(self._piece(letter) * count for letter, count in counts.items()))
+            pieces = "".join(self._piece(x) * (_FULL_SET[x.upper()] - standing[x]) for x in letters)
+            if pieces and self.colour:
+                pieces = f"{self._paint(letters, _DARK)}{pieces} \x1b[0m"
+            missing.append(pieces)
         return missing[0], missing[1]
 
     def squares_of(self, state: Row, action: int) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """A person against a player, in a terminal: a board, a prompt, a few words."""
 
+import contextlib
 import datetime
 import os
 import shutil
@@ -7,26 +8,27 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple, TextIO
+from typing import Literal, NamedTuple, TextIO, TypeVar
 
 import numpy as np
 
 from agents.engine.board import Board
 from agents.engine.chess_view import ChessView
 from agents.players import Player, SearchPlayer
-from games.errors import BadMove
+from games.errors import BadMove, shown
 from rlcore.game import Game
 from rlcore.search import SearchResult
 
 __all__ = ["Side", "Terminal", "play"]
 
 Side = Literal["white", "black", "random"]
+T = TypeVar("T")
 
 _PANEL = 6
 """Full moves listed beside the board."""
 
 _HELP = """\
-A move      {example}; e7e8q or e8=Q promotes
+a move      {example}; {promotion} promotes
 moves       all legal moves; moves e2: those from or to a square
 hint        what the engine would play for you
 eval        what the engine thinks of the position
@@ -63,7 +65,7 @@ class Terminal:
             "eval": self._eval,
             "undo": self._undo,
             "flip": self._flip,
-            "fen": lambda _: print(self.game.write(self.board.state)),
+            "fen": self._fen,
             "save": self._save,
             "resign": self._resign,
             "new": self._new,
@@ -127,13 +129,13 @@ class Terminal:
 
     def _is_over(self) -> bool:
         if self.board.ending:
-            print("The game is over: 'new' begins another, 'undo' takes back, 'save FILE' keeps it, 'quit' leaves.")
+            print("The game is over. Type 'new', 'undo', 'save FILE' or 'quit'.")
         return self.board.ending != 0
 
     # --- words -------------------------------------------------------------------------------------------------------
 
     def _help(self, _rest: str) -> None:
-        print(_HELP.format(example=self.view.example))
+        print(_HELP.format(example=self.view.example, promotion=self.view.promotion))
 
     def _moves(self, rest: str) -> None:
         if self._is_over():
@@ -141,10 +143,14 @@ class Terminal:
         state, game = self.board.state, self.game
         chosen = [action for action in self.board.legal if rest.lower() in game.to_text(state, action)]
         names = sorted(self.view.name_move(state, action) for action in chosen)
-        print(f"{len(names)} legal move{'s' * (len(names) != 1)}{' with ' * bool(rest)}{rest}" + ":" * bool(names))
+        limited = f" with {shown(rest)}" if rest else ""
+        print(f"{len(names)} legal move{'s' * (len(names) != 1)}{limited}{':' * bool(names)}")
         if names:
             width = min(shutil.get_terminal_size().columns, 80)
             print(textwrap.fill(" ".join(names), width, initial_indent="  ", subsequent_indent="  "))
+
+    def _fen(self, _rest: str) -> None:
+        print(self.game.write(self.board.state))
 
     def _hint(self, _rest: str) -> None:
         if (result := self._search()) is not None:
@@ -162,7 +168,7 @@ class Terminal:
         print(f"{self.view.sides[0]} wins {first:.0%}, draw {draw:.0%}, {self.view.sides[1]} wins {second:.0%}.")
         best = np.argsort(-result.policy[0, :count], kind="stable")[:3]
         moves = [f"{self.view.name_move(state, result.legal[0, i])} {result.policy[0, i]:.0%}" for i in best]
-        print(f"It would choose among {', '.join(moves)}.")
+        print(f"The engine's choice here: {', '.join(moves)}.")
 
     def _search(self) -> SearchResult | None:
         """What the player's search finds for the person's position."""
@@ -237,8 +243,8 @@ class Terminal:
         if board.actions:
             last = view.squares_of(board.history.states[0, len(board.actions) - 1], board.actions[-1])
         lines = view.draw(board.state, last, self.turned)
-        taken = view.taken(board.state)
-        panel = [taken[self.turned ^ 0], *self._move_list(), taken[self.turned ^ 1]]
+        above, below = view.taken(board.state)[:: -1 if self.turned else 1]  # beside whoever took them
+        panel = [above, *self._move_list(), below]
         print()
         for line, beside in zip(lines, panel + [""] * len(lines), strict=False):
             print(f"{line}   {beside}".rstrip())
@@ -251,7 +257,7 @@ class Terminal:
         rows = [f"{number + i // 2:3}. {cells[i]:<7} {''.join(cells[i + 1 : i + 2])}" for i in range(0, len(cells), 2)]
         return (rows[-_PANEL:] + [""] * _PANEL)[:_PANEL]
 
-    def _think[T](self, work: Callable[[], T]) -> T:
+    def _think(self, work: Callable[[], T]) -> T:
         """Do the work; meanwhile a terminal says so."""
         if not self.view.colour:
             return work()
@@ -271,6 +277,9 @@ class Terminal:
         except EOFError:
             print()
             return None
+        except KeyboardInterrupt:
+            print()
+            raise
         if line:
             print(f"> {line.strip()}")
         return line or None
@@ -311,10 +320,8 @@ def play(game: Game, player: Player, side: Side, ascii: bool, start: str = "star
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     if sys.stdin.isatty():
-        try:
+        with contextlib.suppress(ImportError):  # Windows' console needs no help
             import readline  # noqa: F401  (input() then edits lines and remembers them)
-        except ImportError:  # Windows' console does so by itself
-            pass
     looks = _Looks.of(sys.stdout)
     generator = np.random.default_rng(seed)
     person = int(generator.integers(2)) if side == "random" else ("white", "black").index(side)

@@ -1,0 +1,142 @@
+"""Engines by name, as a command line gives them: a run, a checkpoint, "untrained" or "random".
+
+torch is imported where a network is loaded: the other engines start in a third of the time.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from agents.players import Player, RandomPlayer, SearchPlayer
+from rlcore import checkpoint
+from rlcore.checkpoint import Checkpoint, CheckpointError
+from rlcore.config import SearchConfig
+from rlcore.evaluators import Uniform
+from rlcore.game import Game, History
+from rlcore.jit import Array
+from selfplay.config import Config, ConfigError, _fill
+
+if TYPE_CHECKING:
+    from rlcore.networks import ResNet
+
+__all__ = ["EngineError", "TrainedNetwork", "UntrainedPlayer", "default_engine", "load_network", "make_player"]
+
+_UNTRAINED_SEARCH = SearchConfig(simulations=200, considered=64, interior="gumbel")
+_MOST_SIMULATIONS = 100_000
+
+
+class EngineError(ConfigError):
+    """An engine that is asked for cannot be had; one sentence says why."""
+
+
+class TrainedNetwork(NamedTuple):
+    """What ``load_network`` finds."""
+
+    network: "ResNet"
+    """On the CPU, with the averaged weights: those that the actors played with."""
+    config: Config
+    """The settings of the run."""
+    name: str
+    """Where it comes from and how long it has learnt, for people to read."""
+
+
+class UntrainedPlayer(SearchPlayer):
+    """The search alone: all moves are alike to it until one of its lines ends the game. Ties are broken at random."""
+
+    def __init__(self, game: Game, config: SearchConfig, num_games: int) -> None:
+        name = f"the search without a network, {config.simulations} simulations"
+        super().__init__(game, name, Uniform(), config, num_games, planes_history=1)
+
+    def act(self, history: History, games: Array, rng: Array) -> Array:
+        """See ``Player``."""
+        return self.search.run(history, games, self.evaluator, rng, noise=True).actions
+
+
+def default_engine(game: Game, tell: Callable[[str], None]) -> str:
+    """The usual run of a game; "untrained" where it holds no checkpoint yet, which ``tell`` is called to say."""
+    folder = Path("runs") / game.name
+    if any((folder / "checkpoints").glob("[0-9]*")):
+        return str(folder)
+    tell(f"Nothing is trained in {folder} yet, so this is the search without a network: it knows only the rules.")
+    return "untrained"
+
+
+def load_network(game: Game, path: Path, warn: Callable[[str], None] | None = None) -> TrainedNetwork:
+    """The network of a run directory (its newest intact checkpoint) or of a checkpoint's own folder.
+
+    Args:
+        warn: called with one line for each damaged checkpoint that was passed over.
+
+    Raises:
+        EngineError: there is none, it is damaged, or it is for another game.
+    """
+    from selfplay.strength import new_network
+
+    try:
+        saved = _read_checkpoint(path, warn)
+        config: Config = _fill(Config, json.loads(saved.state["config"]), f"checkpoint {saved.name} of {path}")
+        if config.game != game.name:
+            raise EngineError(f"{path} was trained for {config.game}, not for {game.name}")
+        network = new_network(game, config)
+        network.load_state_dict(saved.tensors["weights"])
+        steps = int(saved.state["learner"]["steps"])
+    except (CheckpointError, ConfigError) as error:
+        raise EngineError(str(error)) from None
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise EngineError(f"the checkpoint in {path} is not one of a self-play run of this version") from error
+    return TrainedNetwork(network.eval(), config, f"{path} at {steps:,} steps")
+
+
+def _read_checkpoint(path: Path, warn: Callable[[str], None] | None) -> Checkpoint:
+    if not path.is_dir():
+        raise EngineError(f"there is no folder {path}: name that of a run or a checkpoint, 'untrained' or 'random'")
+    if (path / "manifest.json").exists():
+        return checkpoint.load(path, framework="torch")
+    saved = checkpoint.load_newest(path / "checkpoints", warn=warn, framework="torch")
+    if saved is None:
+        raise EngineError(f"{path} holds no checkpoint: train a network there, or name another folder")
+    return saved
+
+
+def make_player(
+    game: Game,
+    text: str,
+    num_games: int,
+    simulations: int | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Player:
+    """A player of up to ``num_games`` games at a time; its random choices come from the generators it is given.
+
+    Args:
+        text: a run directory, a checkpoint's folder, "untrained" (the search with a uniform evaluator) or "random"
+            (uniformly random moves).
+        simulations: a move; none = as many as the run was trained with, 200 for the untrained. Other settings of the
+            search are the run's.
+        warn: see ``load_network``.
+
+    Raises:
+        EngineError: there is no such engine, or it cannot search that much.
+    """
+    if text == "random":
+        return RandomPlayer(game)
+    try:
+        if text == "untrained":
+            return UntrainedPlayer(game, _searching(_UNTRAINED_SEARCH, simulations), num_games)
+        from selfplay.strength import search_player
+
+        network, config, name = load_network(game, Path(text), warn)
+        search = _searching(config.search, simulations)
+        config = dataclasses.replace(config, device="auto", search=search)  # it may have been trained elsewhere
+        return search_player(game, config, network, f"{name}, {search.simulations} simulations", num_games)
+    except MemoryError:
+        raise EngineError(f"there is not enough memory for {num_games} trees of {simulations} simulations") from None
+
+
+def _searching(config: SearchConfig, simulations: int | None) -> SearchConfig:
+    if simulations is None:
+        return config
+    if not 1 <= simulations <= _MOST_SIMULATIONS:
+        raise EngineError(f"simulations must be 1 to {_MOST_SIMULATIONS:,}, not {simulations:,}")
+    return dataclasses.replace(config, simulations=simulations)

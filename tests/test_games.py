@@ -1,0 +1,133 @@
+"""The laws of the game contract, on random reachable states of every registered game."""
+
+import numpy as np
+import pytest
+
+import games
+from rlcore.evaluators import make_batch
+from rlcore.game import new_history
+
+NAMES = sorted(games.GAMES)
+
+
+def random_games(game, seed, num_games=6, plies=120):
+    """Play random moves; yields (history, g, legal actions) at every position on the way."""
+    generator = np.random.default_rng(seed)
+    book = new_history(game, num_games, plies + 1)
+    legal = np.zeros((1, game.MAX_LEGAL), np.uint16)
+    counts, endings, values = np.zeros(1, np.int32), np.zeros(1, np.uint8), np.zeros(1, np.float32)
+    for g in range(num_games):
+        slot = np.array([g], np.int32)
+        game.begin(book, g, seed + g)
+        for _ in range(plies):
+            game.judge(book, slot, 0, legal, counts, endings, values)
+            assert abs(values[0]) <= 1
+            assert counts[0] > 0 or endings[0] != 0, "no legal action implies an ending"
+            assert endings[0] in set(game.Ending)
+            yield book, g, legal[0, : counts[0]].copy()
+            if endings[0]:
+                break
+            game.advance(book, slot, generator.choice(legal[0, : counts[0]], 1))
+
+
+def newest(book, g):
+    return book.states[g, book.length[g] - 1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_actions_are_distinct_and_in_range(name):
+    game = games.load(name)
+    for _, _, legal in random_games(game, 1):
+        assert len(set(legal.tolist())) == len(legal) <= game.MAX_LEGAL
+        assert legal.size == 0 or legal.max() < game.NUM_ACTIONS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_row_and_action_give_the_same_result_and_leave_the_row_alone(name):
+    game = games.load(name)
+    for book, g, legal in random_games(game, 2, plies=40):
+        before = newest(book, g).tobytes()
+        for action in legal[:3]:
+            copies = np.array([newest(book, g), newest(book, g)])
+            for i in range(2):
+                game.apply(copies[i], action)
+            assert copies[0] == copies[1]
+            assert newest(book, g).tobytes() == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_actions_and_positions_round_trip_as_text(name):
+    game = games.load(name)
+    for book, g, legal in random_games(game, 3, plies=60):
+        state = newest(book, g)
+        for action in legal[:5]:
+            assert game.from_text(state, game.to_text(state, int(action))) == action
+        copy = np.zeros(1, game.STATE)
+        game.read(copy[0], game.write(state))
+        assert copy[0] == state
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_key_kept_along_the_way_equals_one_rebuilt(name):
+    game = games.load(name)
+    keys = {}
+    for book, g, _ in random_games(game, 4, num_games=20):
+        state = newest(book, g)
+        assert int(state["key"]) == int(game.position_key(state))
+        text = " ".join(game.write(state).split()[:4])  # without clocks
+        assert keys.setdefault(int(state["key"]), text) == text, "two positions share a key"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("steps", [1, 3])
+def test_packing_leaves_the_state_alone_and_fills_every_word(name, steps):
+    game = games.load(name)
+    for book, g, _ in random_games(game, 5, plies=30):
+        before = book.states[g].tobytes()
+        size = game.layout(steps).num_words
+        words = [np.full(size, fill, np.uint64) for fill in (0, 2**64 - 1)]
+        for buffer in words:
+            game.pack_game(book, g, steps, buffer)
+        assert np.array_equal(*words)
+        assert book.states[g].tobytes() == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rebuilt_position_is_packed_as_it_was_played(name):
+    """What the learner sees of a recorded game is what the search saw when it was played."""
+    game = games.load(name)
+    steps = 4
+    seen, moves = [], []
+    for book, g, legal in random_games(game, 6, num_games=1, plies=100):
+        words = np.zeros(game.layout(steps).num_words, np.uint64)
+        game.pack_game(book, g, steps, words)
+        seen.append((words, legal))
+    full = book
+    states = full.states[0]
+    for ply in range(len(seen) - 1):
+        scratch = np.zeros(1, game.STATE)
+        for action in seen[ply][1]:
+            scratch[0] = states[ply]
+            game.apply(scratch[0], action)
+            if scratch[0] == states[ply + 1]:
+                moves.append(action)
+                break
+    batch = make_batch(len(seen), game.layout(steps).num_words, game.MAX_LEGAL)
+    count = len(seen)
+    game.rebuild(
+        new_history(game, 1, count + 1),
+        np.array(moves, np.uint16),
+        np.zeros(count, np.int64),
+        np.full(count, 6, np.uint64),
+        np.arange(count, dtype=np.int32),
+        steps,
+        batch,
+    )
+    for ply, (words, legal) in enumerate(seen):
+        assert np.array_equal(batch.words[ply], words), ply
+        assert np.array_equal(batch.actions[ply, : batch.counts[ply]], legal), ply
+
+
+def test_an_unknown_game_is_one_clear_error():
+    with pytest.raises(ValueError, match="no game called"):
+        games.load("checkers")

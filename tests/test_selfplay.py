@@ -1,0 +1,316 @@
+"""The loop, end to end on a tiny network: what it writes, that it repeats itself, and that a kill loses nothing."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import games
+from rlcore import checkpoint
+from rlcore.config import NetworkConfig, SearchConfig
+from rlcore.metrics import read as read_metrics
+from selfplay.config import ActorConfig, Config, ConfigError, LearnerConfig, read_config
+from selfplay.log import GameLog
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = Config(
+    max_minutes=0.0,
+    strength_games=0,
+    seed=3,
+    actor=ActorConfig(threads=2, games=8, max_plies=60, random_plies=50),
+    search=SearchConfig(simulations=4, considered=4),
+    network=NetworkConfig(blocks=1, channels=8, value_hidden=8),
+    learner=LearnerConfig(batch_size=32, publish_steps=4, warmup_steps=2),
+)
+FLAGS = (
+    "--strength-games 0 --seed 3 --actor.threads 2 --actor.games 8 --actor.max-plies 60 --actor.random-plies 50 "
+    "--search.simulations 4 --search.considered 4 --network.blocks 1 --network.channels 8 --network.value-hidden 8 "
+    "--learner.batch-size 32 --learner.publish-steps 4 --learner.warmup-steps 2 --checkpoint-minutes 0.01"
+).split()
+
+
+class Lines:
+    """Takes the place of a display; keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def open_run(folder: Path, config: Config = TINY):
+    from selfplay.run import Run
+
+    return Run(games.load("chess"), replace(config, run_dir=folder), Lines())
+
+
+def play(run, rounds: int) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(rounds):
+            run.round(pool)
+
+
+def command(folder: Path, *more: str) -> list[str]:
+    return [sys.executable, str(ROOT / "scripts" / "selfplay.py"), "--run-dir", str(folder), *FLAGS, *more]
+
+
+def test_a_run_repeats_itself_from_its_seed(tmp_path):
+    runs = [open_run(tmp_path / name) for name in "ab"]
+    for run in runs:
+        play(run, 40)
+    records = [list(run.log.records()) for run in runs]
+    assert len(records[0]) > 5
+    key = [sorted((r.id, r.to_bytes()) for r in group) for group in records]
+    assert key[0] == key[1]
+    weights = [run.learner.average.state_dict() for run in runs]
+    assert runs[0].learner.steps == runs[1].learner.steps > 10
+    assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
+    for run in runs:
+        run.close()
+
+
+def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path):
+    """Games, steps and weights are bit for bit those of a run without a break."""
+    whole, parted = open_run(tmp_path / "whole"), open_run(tmp_path / "parted")
+    play(whole, 40)
+    play(parted, 20)
+    parted.save(0.0)
+    parted.close()
+    parted = open_run(tmp_path / "parted")
+    assert parted.resumed_from == "000001"
+    play(parted, 20)
+    assert {r.id: r.actions.tolist() for r in whole.log.records()} == {
+        r.id: r.actions.tolist() for r in parted.log.records()
+    }
+    assert whole.learner.steps == parted.learner.steps
+    mine, other = whole.learner.network.state_dict(), parted.learner.network.state_dict()
+    assert all((mine[name] == other[name]).all() for name in mine)
+    whole.close()
+    parted.close()
+
+
+def test_every_record_can_be_replayed_and_ends_as_it_says(tmp_path):
+    game = games.load("chess")
+    run = open_run(tmp_path)
+    play(run, 60)
+    seen = 0
+    for record in run.log.records():
+        seen += 1
+        book = __import__("rlcore.game", fromlist=["new_history"]).new_history(game, 1, len(record.actions) + 1)
+        game.begin(book, 0, record.seed)
+        slot = np.zeros(1, np.int32)
+        legal, counts = np.zeros((1, game.MAX_LEGAL), np.uint16), np.zeros(1, np.int32)
+        endings, values = np.zeros(1, np.uint8), np.zeros(1, np.float32)
+        for ply, action in enumerate(record.actions):
+            game.judge(book, slot, TINY.actor.max_plies, legal, counts, endings, values)
+            assert endings[0] == 0, "the game went on after its end"
+            assert action in legal[0, : counts[0]]
+            actions, weights = record.policy(ply)
+            assert set(actions.tolist()) <= set(legal[0, : counts[0]].tolist())
+            if record.plies["trained"][ply]:
+                assert weights.sum() == pytest.approx(1, abs=0.02)
+                assert record.wdl[ply].sum() == pytest.approx(1, abs=0.01)
+            game.advance(book, slot, np.array([action], np.uint16))
+        game.judge(book, slot, TINY.actor.max_plies, legal, counts, endings, values)
+        assert (endings[0], values[0]) == (record.ending, record.value)
+    assert seen > 10
+    run.close()
+
+
+def test_the_window_mixes_result_and_root_value(tmp_path):
+    run = open_run(tmp_path)
+    play(run, 60)
+    window = run.window
+    record = next(r for r in run.log.records() if r.ending == int(run.game.Ending.CHECKMATE))
+    ply = int(record.trained[0])
+    z = record.result(ply, -1.0)
+    assert abs(z) == 1
+    target = window._values([record], np.array([ply]))[0]
+    result = np.array([z > 0, 0, z < 0], float)
+    root = record.wdl[ply] / record.wdl[ply].sum()
+    assert target == pytest.approx(0.5 * result + 0.5 * root, abs=1e-3)
+    broken_off = [r for r in run.log.records() if r.ending == int(run.game.Ending.MAX_PLIES)]
+    assert broken_off, "no game reached the ply limit"
+    ply = int(broken_off[0].trained[0])
+    root = broken_off[0].wdl[ply] / broken_off[0].wdl[ply].sum()
+    assert window._values([broken_off[0]], np.array([ply]))[0] == pytest.approx(root, abs=1e-3)
+    run.close()
+
+
+def test_each_position_is_trained_on_about_four_times(tmp_path):
+    run = open_run(tmp_path)
+    play(run, 120)
+    made, trained = run.window.total, run.learner.steps * TINY.learner.batch_size
+    assert made > 1000
+    assert trained == pytest.approx(4 * made, rel=0.1)
+    run.close()
+
+
+def test_the_window_lets_go_of_old_games(tmp_path):
+    config = replace(TINY, learner=replace(TINY.learner, window_min=300, window_max=400))
+    run = open_run(tmp_path, config)
+    play(run, 120)
+    assert run.window.total > 1000
+    assert 300 <= run.window.positions <= 400 + 60
+    run.close()
+
+
+def test_another_network_in_an_old_folder_is_refused(tmp_path):
+    open_run(tmp_path).close()
+    with pytest.raises(ConfigError, match="network"):
+        open_run(tmp_path, replace(TINY, network=NetworkConfig(blocks=2, channels=8)))
+
+
+def test_settings_round_trip(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(TINY.to_json())
+    assert read_config(path) == TINY
+    path.write_text(path.read_text().replace('"seed"', '"sead"'))
+    with pytest.raises(ConfigError, match="sead"):
+        read_config(path)
+
+
+# --- the real command ------------------------------------------------------------------------------------------------
+
+
+def wait_for(condition, seconds=120.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def newest(folder: Path):
+    return checkpoint.load_newest(folder / "checkpoints", framework="numpy")
+
+
+def test_kill_9_in_mid_iteration_loses_nothing(tmp_path):
+    """Killed several times at odd moments: counters, replay and optimizer go on, no game is missing or twice."""
+    logged: set[int] = set()
+    games_before = steps_before = 0
+    for attempt in range(3):
+        process = subprocess.Popen(command(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        log = tmp_path / "games.log"
+        start = log.stat().st_size if log.exists() else 0
+        wait_for(lambda start=start, log=log: log.exists() and log.stat().st_size > start + 20_000)
+        time.sleep(0.3 + 0.37 * attempt)
+        process.kill()
+        output = process.communicate()[0]
+        if attempt:
+            assert "Resuming" in output, output
+            said = re.search(r"checkpoint (\d+): ([\d,]+) games, ([\d,]+) steps", output)
+            assert said, output
+            assert int(said[2].replace(",", "")) == games_before
+            assert int(said[3].replace(",", "")) == steps_before
+        with GameLog(log, "chess", read_only=True) as reader:
+            ids = [record.id for record in reader.records()]
+            assert len(ids) == len(set(ids)), "a game stands in the log twice"
+            assert logged <= set(ids), "a finished game was lost"
+            logged, games_before = set(ids), len(ids)
+        saved = newest(tmp_path)
+        assert saved is not None
+        steps_before = saved.state["learner"]["steps"]
+    run = open_run(tmp_path)
+    assert run.log.games == games_before
+    assert run.window.total == run.log.positions
+    assert run.learner.steps == steps_before
+    optimizer = run.learner.save()[0]["optimizer"]
+    saved = newest(tmp_path)
+    assert set(optimizer) == set(saved.tensors["optimizer"])
+    assert all(np.array_equal(optimizer[name].numpy(), saved.tensors["optimizer"][name]) for name in optimizer)
+    play(run, 60)  # games that were lost in progress are played again: in the end no number is missing
+    for actor in run.actors:
+        progress = {record.id for record in actor.games_in_progress()[0]}
+        dealt = range(actor._next_id % actor._stride, actor._next_id, actor._stride)
+        assert all(number in run.log.ids or number in progress for number in dealt)
+    run.close()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+def test_a_damaged_newest_checkpoint_is_passed_over_with_one_line(tmp_path, damage):
+    run = open_run(tmp_path)
+    for _ in range(2):
+        play(run, 15)
+        run.save(0.0)
+    run.close()
+    weights = tmp_path / "checkpoints" / "000002" / "weights.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 4
+    weights.write_bytes(data[: len(data) // 3] if damage == "truncated" else data)
+    again = open_run(tmp_path)
+    assert again.resumed_from == "000001"
+    assert len([line for line in again.report.lines if "000002" in line and "000001" in line]) == 1
+    play(again, 3)
+    again.save(0.0)
+    assert newest(tmp_path).name == "000002"
+    again.close()
+
+
+def test_one_ctrl_c_finishes_and_says_how_to_go_on(tmp_path):
+    process = subprocess.Popen(command(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_for(lambda: (tmp_path / "games.log").exists() and (tmp_path / "games.log").stat().st_size > 5000)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 0, output
+    assert "go on training" in output
+    assert "Traceback" not in output
+    saved = newest(tmp_path)
+    with GameLog(tmp_path / "games.log", "chess", read_only=True) as log:
+        assert saved.state["games"] == log.games
+
+
+def test_a_time_limit_ends_the_run_with_everything_in_its_place(tmp_path):
+    done = subprocess.run(
+        [*command(tmp_path), "--max-minutes", "0.08", "--strength-games", "4"],
+        capture_output=True, text=True, timeout=300, env=os.environ | {"NO_COLOR": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("config.json", "games.log", "games.pgn", "metrics.jsonl", "progress.png", "checkpoints"):
+        assert (tmp_path / name).exists(), name
+    for words in ("against uniform-random moves", "against the untrained net", "play against it"):
+        assert words in done.stdout, done.stdout
+    assert json.loads((tmp_path / "config.json").read_text())["seed"] == 3
+    rows = read_metrics(tmp_path)
+    assert any(row.get("strength/the untrained net") is not None for row in rows)
+    with GameLog(tmp_path / "games.log", "chess", read_only=True) as log:
+        assert (tmp_path / "games.pgn").read_text().count("[Event ") == log.games
+
+
+def test_games_as_text_follow_the_log_after_a_torn_write(tmp_path):
+    run = open_run(tmp_path)
+    play(run, 40)
+    run.close()
+    path = tmp_path / "games.pgn"
+    whole = path.read_text()
+    path.write_text(whole[:-60])  # the last game is cut
+    open_run(tmp_path).close()
+    assert sorted(path.read_text().split("\n\n")) == sorted(whole.split("\n\n"))
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path):
+    run = open_run(tmp_path)
+    done = subprocess.run(command(tmp_path), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.strip().count("\n") == 0, done.stderr
+    run.close()
+
+
+def test_bad_settings_are_one_line(tmp_path):
+    done = subprocess.run(
+        [*command(tmp_path), "--search.simulations", "0"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
