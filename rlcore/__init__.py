@@ -8,7 +8,8 @@ In the order of dependence:
     config      settings of search and network, without torch
     planes      packed bit-planes to a network's float planes
     tree        the search tree's arrays; select, expand, backup
-    evaluators  a batch of positions to priors and values: uniform, network
+    evaluators  a batch of positions to priors and values: the contract, and the uniform one
+    torch_evaluator  the one that runs a network
     game        the game contract, and the batched kernels bound to each game
     search      waves over many trees; Gumbel and PUCT roots
     perft       counts the leaves of the move tree
@@ -21,3 +22,5 @@ In the order of dependence:
 
 Nothing is imported here: write ``from rlcore.search import ...``.
 """
+
+__version__ = "0.1.0"

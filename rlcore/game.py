@@ -77,7 +77,7 @@ def stood_before(states: Array, g: int, newest: int, key: np.uint64, plies: int)
 # ruff: noqa: F821
 
 
-def begin(history: History, g: int, seed: int) -> None:
+def begin(history: History, g: int, seed: int | np.int64) -> None:
     """Start game ``g`` anew."""
     init(history.states[g, 0], seed)
     history.earlier[g, 0] = 0

@@ -412,7 +412,7 @@ def sample_edge(tree: Tree, b: int, temperature: float) -> int:
 
 @njit
 def choose(tree: Tree, num_trees: int, rules: Rules, temperatures: Array, chosen: Array) -> None:
-    """The edge each root plays ([B] int32 out): drawn by visits where its temperature ([B]) is positive, else the best."""
+    """The edge each root plays ([B] int32 out): drawn by visits at a positive temperature ([B]), else the best."""
     for b in range(num_trees):
         if temperatures[b] > 0.0:
             chosen[b] = sample_edge(tree, b, temperatures[b])

@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from rlcore import perft
+from rlcore import __version__, perft
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Uniform
 from rlcore.game import Game, new_history
 from rlcore.search import Search
 
 Figure = dict[str, Any]
+TREES, SIMULATIONS, HISTORY = 128, 800, 8  # of the search that is measured
 
 
 def _figure(name: str, game: Game, values: list[float], unit: str, **more: Any) -> Figure:
@@ -34,7 +35,7 @@ def _figure(name: str, game: Game, values: list[float], unit: str, **more: Any) 
         "value": statistics.median(values),
         "unit": unit,
         "threads": 1,
-        "version": metadata.version("rlcore"),
+        "version": __version__,
         "least": min(values),
         "most": max(values),
         "rounds": len(values),
@@ -137,37 +138,41 @@ def bench_perft(game: Game, rounds: int) -> Iterator[Figure]:
 # --- search ----------------------------------------------------------------------------------------------------------
 
 
-def bench_search(game: Game, rounds: int, trees: int = 128, simulations: int = 800) -> Iterator[Figure]:
+def bench_search(game: Game, rounds: int) -> Iterator[Figure]:
     """Tree search with full rules and packing but a free evaluator, from the start position, on one thread."""
-    peer = _open_spiel(game, simulations)
+    peer = _open_spiel(game)
     for root in ("gumbel", "puct"):
-        config = SearchConfig(simulations=simulations, root=root, interior="puct")  # type: ignore[arg-type]
-        search = Search(game, config, trees, planes_history=8)
-        history = new_history(game, trees, 2)
-        for g in range(trees):
-            game.begin(history, g, 0)
-        games, evaluator = np.arange(trees, dtype=np.int32), Uniform()
-
-        def ours(search: Search = search, history: Any = history) -> float:
-            rng = np.arange(trees).astype(np.uint64)
-            began = time.perf_counter()
-            search.run(history, games, evaluator, rng)
-            return trees * simulations / (time.perf_counter() - began)
-
+        ours = _searcher(game, SearchConfig(simulations=SIMULATIONS, root=root, interior="puct"))
         ours()  # compiles, and touches the memory
         mine, others = _in_turn(rounds, ours, peer)
         name = f"search {root}"
         theirs = _figure(name, game, others, "simulations/s", peer="OpenSpiel MCTSBot") if peer else None
-        yield from _with_ratio(
-            _figure(name, game, mine, "simulations/s", trees=trees, simulations=simulations, history=8), theirs
-        )
+        sizes = {"trees": TREES, "simulations": SIMULATIONS, "history": HISTORY}
+        yield from _with_ratio(_figure(name, game, mine, "simulations/s", **sizes), theirs)
 
 
-def _open_spiel(game: Game, simulations: int) -> Callable[[], float] | None:
+def _searcher(game: Game, config: SearchConfig) -> Callable[[], float]:
+    """Simulations a second of one search of all trees."""
+    search = Search(game, config, TREES, planes_history=HISTORY)
+    history = new_history(game, TREES, 2)
+    for g in range(TREES):
+        game.begin(history, g, 0)
+    games, evaluator = np.arange(TREES, dtype=np.int32), Uniform()
+
+    def speed() -> float:
+        rng = np.arange(TREES).astype(np.uint64)
+        began = time.perf_counter()
+        search.run(history, games, evaluator, rng)
+        return TREES * config.simulations / (time.perf_counter() - began)
+
+    return speed
+
+
+def _open_spiel(game: Game) -> Callable[[], float] | None:
     """OpenSpiel's Python search with a free evaluator, if it is installed."""
     try:
-        import pyspiel
-        from open_spiel.python.algorithms import mcts
+        import pyspiel  # type: ignore[import-not-found]
+        from open_spiel.python.algorithms import mcts  # type: ignore[import-not-found]
     except ModuleNotFoundError:
         return None
 
@@ -180,7 +185,7 @@ def _open_spiel(game: Game, simulations: int) -> Callable[[], float] | None:
             return [(action, 1.0 / len(actions)) for action in actions]
 
     bot = mcts.MCTSBot(
-        pyspiel.load_game(game.name), 2.0, simulations, Free(), solve=False,
+        pyspiel.load_game(game.name), 2.0, SIMULATIONS, Free(), solve=False,
         random_state=np.random.RandomState(0), child_selection_fn=mcts.SearchNode.puct_value,
     )  # fmt: skip
 

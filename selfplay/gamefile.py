@@ -32,8 +32,8 @@ class GameFile:
             return set()
         with self.path.open("r+b") as file:
             text = file.read()
-            end = text.rfind(b"\n\n", 0, len(text))
-            # a game is its tags, an empty line, its moves, an empty line: what follows the last game's second one is torn
+            end = text.rfind(b"\n\n")
+            # a game is its tags, an empty line, its moves, an empty line: without the second one it is torn
             blocks = [m.start() for m in re.finditer(rb"^\[Event ", text, re.MULTILINE)]
             if blocks and text[blocks[-1] :].count(b"\n\n") < 2:
                 end = blocks[-1] - 2

@@ -56,7 +56,7 @@ class Learner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
             network = ResNet(config.network, self.layout.num_planes, game.BOARD, game.NUM_ACTIONS)
-        self.network = network.to(device=device, memory_format=torch.channels_last)
+        self.network: ResNet = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = make_optimizer(self.network, config.learner)
         self.generator = np.random.default_rng(config.seed)

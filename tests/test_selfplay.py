@@ -16,9 +16,12 @@ import pytest
 import games
 from rlcore import checkpoint
 from rlcore.config import NetworkConfig, SearchConfig
+from rlcore.game import new_history
 from rlcore.metrics import read as read_metrics
 from selfplay.config import ActorConfig, Config, ConfigError, LearnerConfig, read_config
 from selfplay.log import GameLog
+from selfplay.record import RecordBuilder
+from selfplay.window import Window
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = Config(
@@ -30,11 +33,13 @@ TINY = Config(
     network=NetworkConfig(blocks=1, channels=8, value_hidden=8),
     learner=LearnerConfig(batch_size=32, publish_steps=4, warmup_steps=2),
 )
-FLAGS = (
-    "--strength-games 0 --seed 3 --actor.threads 2 --actor.games 8 --actor.max-plies 60 --actor.random-plies 50 "
-    "--search.simulations 4 --search.considered 4 --network.blocks 1 --network.channels 8 --network.value-hidden 8 "
-    "--learner.batch-size 32 --learner.publish-steps 4 --learner.warmup-steps 2 --checkpoint-minutes 0.01"
-).split()
+FLAGS = """
+    --strength-games 0 --seed 3 --checkpoint-minutes 0.01
+    --actor.threads 2 --actor.games 8 --actor.max-plies 60 --actor.random-plies 50
+    --search.simulations 4 --search.considered 4
+    --network.blocks 1 --network.channels 8 --network.value-hidden 8
+    --learner.batch-size 32 --learner.publish-steps 4 --learner.warmup-steps 2
+"""
 
 
 class Lines:
@@ -62,7 +67,7 @@ def play(run, rounds: int) -> None:
 
 
 def command(folder: Path, *more: str) -> list[str]:
-    return [sys.executable, str(ROOT / "scripts" / "selfplay.py"), "--run-dir", str(folder), *FLAGS, *more]
+    return [sys.executable, str(ROOT / "scripts" / "selfplay.py"), "--run-dir", str(folder), *FLAGS.split(), *more]
 
 
 def test_a_run_repeats_itself_from_its_seed(tmp_path):
@@ -107,7 +112,7 @@ def test_every_record_can_be_replayed_and_ends_as_it_says(tmp_path):
     seen = 0
     for record in run.log.records():
         seen += 1
-        book = __import__("rlcore.game", fromlist=["new_history"]).new_history(game, 1, len(record.actions) + 1)
+        book = new_history(game, 1, len(record.actions) + 1)
         game.begin(book, 0, record.seed)
         slot = np.zeros(1, np.int32)
         legal, counts = np.zeros((1, game.MAX_LEGAL), np.uint16), np.zeros(1, np.int32)
@@ -128,24 +133,33 @@ def test_every_record_can_be_replayed_and_ends_as_it_says(tmp_path):
     run.close()
 
 
-def test_the_window_mixes_result_and_root_value(tmp_path):
-    run = open_run(tmp_path)
-    play(run, 60)
-    window = run.window
-    record = next(r for r in run.log.records() if r.ending == int(run.game.Ending.CHECKMATE))
-    ply = int(record.trained[0])
-    z = record.result(ply, -1.0)
-    assert abs(z) == 1
-    target = window._values([record], np.array([ply]))[0]
-    result = np.array([z > 0, 0, z < 0], float)
-    root = record.wdl[ply] / record.wdl[ply].sum()
-    assert target == pytest.approx(0.5 * result + 0.5 * root, abs=1e-3)
-    broken_off = [r for r in run.log.records() if r.ending == int(run.game.Ending.MAX_PLIES)]
-    assert broken_off, "no game reached the ply limit"
-    ply = int(broken_off[0].trained[0])
-    root = broken_off[0].wdl[ply] / broken_off[0].wdl[ply].sum()
-    assert window._values([broken_off[0]], np.array([ply]))[0] == pytest.approx(root, abs=1e-3)
-    run.close()
+@pytest.mark.parametrize(
+    ("ending", "value", "ply_limit_value", "target"),
+    [
+        ("CHECKMATE", -1.0, "none", [0.6, 0.15, 0.25]),  # whoever moved last has won
+        ("STALEMATE", 0.0, "none", [0.1, 0.65, 0.25]),
+        ("MAX_PLIES", 0.0, "none", [0.2, 0.3, 0.5]),  # nothing known but the root's value
+        ("MAX_PLIES", 0.0, "draw", [0.1, 0.65, 0.25]),
+    ],
+)
+def test_the_value_target_mixes_result_and_root_value(ending, value, ply_limit_value, target):
+    game = games.load("chess")
+    config = LearnerConfig(batch_size=16, root_value_share=0.5, ply_limit_value=ply_limit_value)
+    builder = RecordBuilder(0, 0, 0)
+    states = np.zeros(1, game.STATE)
+    game.init(states[0], 0)
+    builder.add(game.from_text(states[0], "e2e4"))
+    game.apply(states[0], builder.actions[0])
+    replies = [game.from_text(states[0], move) for move in ("e7e5", "c7c5")]
+    builder.add(replies[0], replies, [0.75, 0.25], (0.2, 0.3, 0.5), 4, True)
+    window = Window(game, config, 1, 100)
+    window.add([builder.finish(value, int(game.Ending[ending]), 0)])
+    samples = window.sample(np.random.default_rng(0))
+    assert samples.wdl == pytest.approx(np.tile(target, (16, 1)), abs=2e-3)
+    legal = samples.batch.actions[0, : samples.batch.counts[0]].tolist()
+    assert len(legal) == 20
+    assert samples.policy[0, legal.index(replies[0])] == pytest.approx(0.75)
+    assert samples.policy[0, legal.index(replies[1])] == pytest.approx(0.25)
 
 
 def test_each_position_is_trained_on_about_four_times(tmp_path):
@@ -309,8 +323,6 @@ def test_two_runs_in_one_folder_are_refused(tmp_path):
 
 
 def test_bad_settings_are_one_line(tmp_path):
-    done = subprocess.run(
-        [*command(tmp_path), "--search.simulations", "0"], capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run([*command(tmp_path), "--search.simulations", "0"], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr

@@ -30,7 +30,7 @@ BOARD_WORDS = 1
 STEP_BOARDS = 12
 STEP_COUNTS = 2
 LEAF_COUNTS = 7
-COUNT_SCALES = (1.0, 1.0) + (1.0, 0.01, 1.0, 1.0, 1.0, 1.0, 0.01)
+COUNT_SCALES = (1.0, 1.0, 1.0, 0.01, 1.0, 1.0, 1.0, 1.0, 0.01)
 """What one unit of each count is worth in its plane: the step counts, then those of the newest position."""
 POLICY_PLANES = NUM_PLANES
 

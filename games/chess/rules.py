@@ -91,6 +91,7 @@ _CAPTURE_EAST = np.uint64(7 * 64)  # north-east, one step
 _CAPTURE_WEST = np.uint64(49 * 64)  # north-west, one step
 _UNDER_WEST, _UNDER_NORTH, _UNDER_EAST = np.uint64(64 * 64), np.uint64(67 * 64), np.uint64(70 * 64)
 _PLANE = np.uint64(64)
+_ROOK, _QUEEN, _KING = np.uint64(3), np.uint64(4), np.uint64(5)  # kinds, counted from the pawn
 _CASTLE_SHORT, _CASTLE_LONG = np.uint64(15 * 64 + 4), np.uint64(43 * 64 + 4)  # e1 two squares east, west
 
 
@@ -354,12 +355,13 @@ def _add_pinned_moves(
 
 
 @njit
-def legal_actions(state: Row, actions: Array) -> int:
+def legal_actions(state: Row, actions: Array) -> np.int64:
     """Fill ``actions`` ([>= MAX_LEGAL] uint16) with every legal action, each once, and return how many there are."""
     own, opponent = state["own"], state["opponent"]
     occupied = own | opponent
     kings, queens = state["kings"], state["queens"]
-    rooks, bishops, knights, pawns = state["rooks"] | queens, state["bishops"] | queens, state["knights"], state["pawns"]
+    rooks, bishops = state["rooks"] | queens, state["bishops"] | queens
+    knights, pawns = state["knights"], state["pawns"]
     king = lowest(kings & own)
     place = ONE << king
     n = ZERO
@@ -459,87 +461,113 @@ def _moved(board: np.uint64, origin: np.uint64, target: np.uint64, cleared: np.u
 
 
 @njit
+def _move_pieces(state: Row, origin: np.uint64, target: np.uint64) -> None:
+    """Move whatever stands on the origin to the target and take what stands there; boards only."""
+    place = ONE << target
+    cleared = ONE << origin | place
+    state["pawns"] = _moved(state["pawns"], origin, target, cleared)
+    state["knights"] = _moved(state["knights"], origin, target, cleared)
+    state["bishops"] = _moved(state["bishops"], origin, target, cleared)
+    state["rooks"] = _moved(state["rooks"], origin, target, cleared)
+    state["queens"] = _moved(state["queens"], origin, target, cleared)
+    state["kings"] = _moved(state["kings"], origin, target, cleared)
+    state["own"] = state["own"] & ~cleared | place
+    state["opponent"] = state["opponent"] & ~place
+
+
+@njit
+def _promote(state: Row, plane: np.uint64, place: np.uint64) -> np.uint64:
+    """Turn the pawn on the last rank into what the action's plane says; returns its kind."""
+    state["pawns"] ^= place
+    kind = _QUEEN if plane < _PLANE else ONE + (plane - _PLANE) % np.uint64(3)
+    if kind == _QUEEN:
+        state["queens"] |= place
+    elif kind == _ROOK:
+        state["rooks"] |= place
+    elif kind == np.uint64(2):
+        state["bishops"] |= place
+    else:
+        state["knights"] |= place
+    return kind
+
+
+@njit
+def _castle(state: Row, rook_from: np.uint64, rook_to: np.uint64, turn: np.uint64, mirror: np.uint64) -> np.uint64:
+    """Bring the rook over; returns the change of the key."""
+    both = ONE << rook_from | ONE << rook_to
+    state["rooks"] ^= both
+    state["own"] ^= both
+    return _piece_key(turn, _ROOK, rook_from, mirror) ^ _piece_key(turn, _ROOK, rook_to, mirror)
+
+
+@njit
+def _turn_board(state: Row) -> None:
+    """Hand the move over: mirror the ranks and swap the sides."""
+    state["pawns"] = byte_swap(state["pawns"])
+    state["knights"] = byte_swap(state["knights"])
+    state["bishops"] = byte_swap(state["bishops"])
+    state["rooks"] = byte_swap(state["rooks"])
+    state["queens"] = byte_swap(state["queens"])
+    state["kings"] = byte_swap(state["kings"])
+    own = byte_swap(state["opponent"])
+    state["opponent"] = byte_swap(state["own"])
+    state["own"] = own
+    state["turn"] ^= np.uint8(1)
+    state["ply"] += np.uint16(1)
+
+
+@njit
+def _lose_rights(state: Row, origin: np.uint64, target: np.uint64, turn: np.uint64) -> np.uint64:
+    """Castling rights after a move, as the other side sees them; returns the change of the key."""
+    castling = np.uint64(state["castling"])
+    if castling == ZERO:
+        return ZERO
+    key = _castling_key(castling, turn)
+    castling &= np.uint64(RIGHTS_KEPT[origin] & RIGHTS_KEPT[target])
+    castling = castling >> np.uint64(2) | (castling & np.uint64(3)) << np.uint64(2)
+    state["castling"] = np.uint8(castling)
+    return key ^ _castling_key(castling, turn ^ ONE)
+
+
+@njit
 def apply(state: Row, action: int) -> None:
     """Play a legal action in place. The row is then the other side's view."""
     number = np.uint64(action)
     origin, target = number & _SIXTY_THREE, np.uint64(TARGET_OF[number])
-    plane = number >> _SIX
+    plane, place = number >> _SIX, ONE << target
     turn = np.uint64(state["turn"])
     mirror = turn * _FIFTY_SIX
-    other = turn ^ ONE
     kind = _kind(state, origin)
-    place = ONE << target
+    pawn = kind == ZERO
     captures = state["opponent"] & place != ZERO
 
-    key = state["key"] ^ BLACK_KEY
-    key ^= _piece_key(turn, kind, origin, mirror)
+    key = state["key"] ^ BLACK_KEY ^ _piece_key(turn, kind, origin, mirror)
+    if captures:
+        key ^= _piece_key(turn ^ ONE, _kind(state, target), target, mirror)
     if state["en_passant"] != _NONE:
         key ^= EN_PASSANT_KEYS[np.uint64(state["en_passant"]) ^ mirror]
-    if captures:
-        key ^= _piece_key(other, _kind(state, target), target, mirror)
 
-    cleared = ONE << origin | place
-    pawns = _moved(state["pawns"], origin, target, cleared)
-    knights = _moved(state["knights"], origin, target, cleared)
-    bishops = _moved(state["bishops"], origin, target, cleared)
-    rooks = _moved(state["rooks"], origin, target, cleared)
-    queens = _moved(state["queens"], origin, target, cleared)
-    own = state["own"] & ~cleared | place
-    opponent = state["opponent"] & ~place
-
-    if kind == ZERO:
+    _move_pieces(state, origin, target)
+    if pawn:
         if place & RANK_8 != ZERO:
-            pawns ^= place
-            kind = np.uint64(4) if plane < np.uint64(64) else ONE + (plane - np.uint64(64)) % np.uint64(3)
-            if kind == np.uint64(4):
-                queens |= place
-            elif kind == np.uint64(3):
-                rooks |= place
-            elif kind == np.uint64(2):
-                bishops |= place
-            else:
-                knights |= place
+            kind = _promote(state, plane, place)
         elif np.uint8(target) == state["en_passant"]:
             taken = target - _EIGHT
-            pawns ^= ONE << taken
-            opponent ^= ONE << taken
-            key ^= _piece_key(other, ZERO, taken, mirror)
-    elif kind == np.uint64(5):
+            state["pawns"] ^= ONE << taken
+            state["opponent"] ^= ONE << taken
+            key ^= _piece_key(turn ^ ONE, ZERO, taken, mirror)
+    elif kind == _KING:
         if number == _CASTLE_SHORT:
-            rooks ^= _F1 | ONE << _SEVEN
-            own ^= _F1 | ONE << _SEVEN
-            key ^= _piece_key(turn, np.uint64(3), np.uint64(5), mirror)
-            key ^= _piece_key(turn, np.uint64(3), _SEVEN, mirror)
+            key ^= _castle(state, _SEVEN, np.uint64(5), turn, mirror)
         elif number == _CASTLE_LONG:
-            rooks ^= _D1 | ONE
-            own ^= _D1 | ONE
-            key ^= _piece_key(turn, np.uint64(3), np.uint64(3), mirror)
-            key ^= _piece_key(turn, np.uint64(3), ZERO, mirror)
+            key ^= _castle(state, ZERO, np.uint64(3), turn, mirror)
     key ^= _piece_key(turn, kind, target, mirror)
-
-    castling = np.uint64(state["castling"])
-    if castling != ZERO:
-        key ^= _castling_key(castling, turn)
-        castling &= np.uint64(RIGHTS_KEPT[origin] & RIGHTS_KEPT[target])
-        castling = castling >> np.uint64(2) | (castling & np.uint64(3)) << np.uint64(2)
-        key ^= _castling_key(castling, other)
-
-    resets = captures or (state["pawns"] >> origin & ONE) != ZERO
-    double_push = resets and plane == ONE and not captures
-    state["kings"] = byte_swap(_moved(state["kings"], origin, target, cleared))
-    state["pawns"] = byte_swap(pawns)
-    state["knights"] = byte_swap(knights)
-    state["bishops"] = byte_swap(bishops)
-    state["rooks"] = byte_swap(rooks)
-    state["queens"] = byte_swap(queens)
-    state["own"] = byte_swap(opponent)
-    state["opponent"] = byte_swap(own)
-    state["castling"] = np.uint8(castling)
-    state["turn"] = np.uint8(other)
-    state["fifty"] = np.uint16(0) if resets else np.uint16(state["fifty"] + np.uint16(1))
-    state["ply"] = np.uint16(state["ply"] + np.uint16(1))
+    key ^= _lose_rights(state, origin, target, turn)
+    state["fifty"] = np.uint16(0) if pawn or captures else np.uint16(state["fifty"] + np.uint16(1))
     state["en_passant"] = _NONE
-    if double_push:
+    _turn_board(state)
+
+    if pawn and plane == ONE:  # two steps north
         passed = (origin + _EIGHT) ^ _FIFTY_SIX
         if _en_passant_capturers(state, passed) != ZERO and legal_en_passant(state, passed):
             state["en_passant"] = np.uint8(passed)
@@ -563,7 +591,7 @@ def insufficient_material(state: Row) -> bool:
 
 
 @njit
-def lookback(state: Row) -> int:
+def lookback(state: Row) -> np.int64:
     """How many plies back a position equal to this one may lie: captures and pawn moves cannot be undone."""
     return np.int64(state["fifty"])
 

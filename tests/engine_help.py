@@ -1,0 +1,60 @@
+"""What the tests of engines share: a tiny run on disk, and scripts run like a person would."""
+
+import dataclasses
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import games
+from rlcore.config import NetworkConfig, SearchConfig
+from selfplay.config import ActorConfig, Config, LearnerConfig
+from selfplay.report import Report
+
+ROOT = Path(__file__).resolve().parent.parent
+CHESS = games.load("chess")
+TINY = Config(
+    seed=3,
+    history=2,
+    actor=ActorConfig(threads=1, games=2),
+    search=SearchConfig(simulations=4, considered=3),
+    network=NetworkConfig(blocks=1, channels=8, value_channels=4, value_hidden=8),
+    learner=LearnerConfig(batch_size=8),
+)
+
+
+def make_run(folder: Path, saves: int = 1):
+    """A run with checkpoints; each has other weights, and its averaged weights differ from its trained ones."""
+    import torch
+
+    from selfplay.run import Run
+
+    generator = torch.Generator().manual_seed(5)
+    with Report(stream=open(os.devnull, "w", encoding="utf-8"), plain=True) as report:
+        run = Run(CHESS, dataclasses.replace(TINY, run_dir=folder), report)
+        for _ in range(saves):
+            run.learner.steps += 100
+            for network in (run.learner.network, run.learner.average):
+                with torch.no_grad():
+                    for weight in network.parameters():
+                        weight += 0.3 * torch.randn(weight.shape, generator=generator)
+            run.save(1.0)
+        run.close()
+        report.stream.close()
+    return run
+
+
+def script(name: str, *arguments: str, typed: str = "", cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a script to its end, without a terminal."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / name), *arguments],
+        input=typed,
+        cwd=cwd,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=240,
+        check=False,
+    )

@@ -1,0 +1,447 @@
+"""A person at the terminal: the board, the words, the endings; with pipes, and through a real pseudo-terminal."""
+
+import contextlib
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_help import CHESS, ROOT, make_run, script
+
+from agents.engine.board import Board
+from agents.engine.chess_view import ChessView
+from agents.engine.terminal import Terminal, play
+from agents.players import RandomPlayer, SearchPlayer
+from games.chess import Ending, read_pgn
+from rlcore.config import SearchConfig
+from rlcore.evaluators import Uniform
+from selfplay.engines import make_player
+
+MATE_IN_ONE = "rnbqkbnr/pppp1ppp/8/4p3/8/5P2/PPPPP1PP/RNBQKBNR w KQkq - 0 2"  # after g4, Qh4 mates
+KNIGHTS_OUT_AND_BACK = "g1f3 g8f6 f3g1 f6g8"
+
+
+class Scripted:
+    """Plays the moves it is given."""
+
+    name = "a script"
+
+    def __init__(self, moves: str) -> None:
+        self.moves = moves.split()
+
+    def act(self, history, games, rng):
+        state = history.states[0, history.length[0] - 1]
+        return np.array([CHESS.from_text(state, self.moves.pop(0))], np.uint16)
+
+
+def session(typed: str, player=None, side="white", start="startpos", ascii=True, monkeypatch=None) -> str:
+    """What a session without a terminal says to typed lines (separated by ";")."""
+    said = io.StringIO()
+    before = sys.stdin
+    sys.stdin = io.StringIO(typed.replace(";", "\n"))
+    try:
+        with contextlib.redirect_stdout(said):
+            assert play(CHESS, player or RandomPlayer(CHESS), side, ascii, start, seed=1) == 0
+    finally:
+        sys.stdin = before
+    return said.getvalue()
+
+
+def boards(said: str) -> list[str]:
+    """The boards that were shown, without what stands beside them."""
+    return ["\n".join(line[:27] for line in lines.splitlines()) for lines in re.findall(r"((?: [1-8] .*\n){8})", said)]
+
+
+# --- the game in progress --------------------------------------------------------------------------------------------
+
+
+def random_game(board: Board, plies: int) -> None:
+    generator = np.random.default_rng(1)
+    while len(board.actions) < plies and not board.ending:
+        board.play(int(generator.choice(board.legal)))
+
+
+def test_a_board_makes_room_as_the_game_grows() -> None:
+    small, large = Board(CHESS, capacity=1), Board(CHESS, capacity=400)
+    for board in (small, large):
+        random_game(board, 100)
+    assert len(small.actions) == 100
+    assert small.actions == large.actions
+    assert np.array_equal(small.history.states[0, :101], large.history.states[0, :101])
+    assert np.array_equal(small.history.earlier[0, :101], large.history.earlier[0, :101])
+    assert small.history.length == large.history.length == 101
+
+
+def test_moves_taken_back_leave_no_trace() -> None:
+    board, never = Board(CHESS), Board(CHESS)
+    for text in KNIGHTS_OUT_AND_BACK.split():
+        board.play(CHESS.from_text(board.state, text))
+    assert board.history.earlier[0, 4] == 1
+    board.undo(3)
+    for text in ["g8h6", "f3g1"]:
+        board.play(CHESS.from_text(board.state, text))
+    for text in ["g1f3", "g8h6", "f3g1"]:
+        never.play(CHESS.from_text(never.state, text))
+    assert CHESS.write(board.state) == CHESS.write(never.state)
+    assert board.actions == never.actions
+    assert board.legal == never.legal
+    assert np.array_equal(board.history.earlier[0, :4], never.history.earlier[0, :4])
+    with pytest.raises(ValueError, match="4 moves to take back, 3 were played"):
+        board.undo(4)
+
+
+def test_the_search_is_given_the_game_so_far() -> None:
+    """After 1. Nf3 Nf6 2. Ng1 Ng8 twice over but for the last move, that move draws: the search must know the past."""
+    board = Board(CHESS, capacity=1)
+    for text in f"{KNIGHTS_OUT_AND_BACK} g1f3 g8f6 f3g1".split():
+        board.play(CHESS.from_text(board.state, text))
+    player = SearchPlayer(CHESS, "", Uniform(), SearchConfig(simulations=100, considered=64), 1, 1)
+    result = player.search.run(board.history, board.games, Uniform(), np.zeros(1, np.uint64))
+    draws = player.search.tree.edges["draw"][0, : result.counts[0]]
+    drawing = [CHESS.to_text(board.state, result.legal[0, i]) for i in np.flatnonzero(draws > 0.99)]
+    assert drawing == ["f6g8"]
+
+
+# --- the view --------------------------------------------------------------------------------------------------------
+
+
+def test_the_board_in_letters() -> None:
+    board = Board(CHESS)
+    view = ChessView(colour=False, ascii=True)
+    action = CHESS.from_text(board.state, "e2e4")
+    last = view.squares_of(board.state, action)
+    board.play(action)
+    lines = view.draw(board.state, last, turned=False)
+    assert lines[0] == " 8  r  n  b  q  k  b  n  r "
+    assert lines[4] == " 4  .  .  .  . [P] .  .  . "
+    assert lines[6] == " 2  P  P  P  P [.] P  P  P "
+    assert lines[8] == "    a  b  c  d  e  f  g  h "
+    turned = view.draw(board.state, last, turned=True)
+    assert turned[0] == " 1  R  N  B  K  Q  B  N  R "
+    assert turned[3] == " 4  .  .  . [P] .  .  .  . "
+    assert turned[8] == "    h  g  f  e  d  c  b  a "
+
+
+def luminance(number: int) -> float:
+    """Relative luminance of one of the 256 terminal colours (WCAG 2.2)."""
+    levels = [(0, 95, 135, 175, 215, 255)[(number - 16) // place % 6] / 255 for place in (36, 6, 1)]
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in levels]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+def test_pieces_stand_out_on_every_square() -> None:
+    """Filled glyphs for both sides, told apart by colour alone, with a contrast of at least 3 to every ground."""
+    board = Board(CHESS, "r1bqkb1r/pppp1Qpp/2n2n2/4p3/2B1P3/8/PPPP1PPP/RNB1K1NR b KQkq - 0 4")
+    cells = re.findall(
+        r"\x1b\[48;5;(\d+);38;5;(\d+)m (.) ", "".join(ChessView(True, False).draw(board.state, (39, 53), turned=False))
+    )
+    assert len(cells) == 64
+    grounds = {int(ground) for ground, _, _ in cells}
+    assert len(grounds) == 5  # light, dark, the last move on both, check
+    for paint in (16, 231):
+        for ground in grounds:
+            low, high = sorted((luminance(paint), luminance(ground)))
+            assert (high + 0.05) / (low + 0.05) >= 3, (paint, ground)
+    assert {paint for _, paint, piece in cells if piece == "♟"} == {"16", "231"}
+    assert not {piece for _, _, piece in cells} & set("♙♘♗♖♕♔")
+
+
+def test_taken_pieces_are_counted_for_both_sides() -> None:
+    view = ChessView(colour=False, ascii=True)
+    assert view.taken(Board(CHESS).state) == ("", "")
+    board = Board(CHESS, "4k3/8/8/8/8/8/PPPPPPP1/Q2QK3 w - - 0 1")  # a second queen is no negative loss
+    assert view.taken(board.state) == ("PNNBBRR", "ppppppppnnbbrrq")
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def test_moves_in_uci_and_san() -> None:
+    said = session("e4;g1f3;O-O;Bc4;E1G1;e8=Q", Scripted("e7e5 b8c6 g8f6 f8c5"))
+    assert "1. e4      e5" in said
+    assert "'O-O' is not legal here" in said
+    assert "4. O-O     Bc5" in said
+    assert "'e8=Q' is not legal here" in said
+    assert "Black plays Bc5 (f8c5)." in said
+
+
+def test_bad_input_gets_a_sentence_and_another_try() -> None:
+    bad = ["e2e5", "Nd2", "xyzzy", "e9", "\x00", "♞f3", "\x1b[A", "a" * 100_000, "save", "moves zz", "e7e8q"]
+    said = session(";".join([*bad, "", "  ", "e4"]), Scripted("e7e5"))
+    for line in bad:
+        answer = said.split(f"> {line.strip()}\n", 1)[1].splitlines()[0]
+        assert len(answer) > 15, line
+        assert not answer.startswith(">"), line
+        assert len(answer) < 200, line
+        assert answer.isprintable(), line
+    assert "Black plays e5" in said
+
+
+def test_the_words() -> None:
+    said = session("moves;moves e2;flip;fen;help;resign;e4;new;QUIT;e4", Scripted(""))
+    assert "20 legal moves:\n  Na3 Nc3 Nf3 Nh3 a3 a4 b3 b4" in said
+    assert "2 legal moves with 'e2':\n  e3 e4\n" in said
+    first, flipped, new = boards(said)
+    assert first.startswith(" 8  r  n  b  q")
+    assert flipped.startswith(" 1  R  N  B  K")
+    assert new == flipped  # it stays turned
+    assert "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1\n" in said
+    for word in ("moves", "hint", "eval", "undo", "flip", "fen", "save FILE", "resign", "help", "quit"):
+        assert re.search(rf"^{word}\s", said, re.MULTILINE), word
+    assert "Resignation: Black wins." in said
+    assert "> e4\nThe game is over." in said
+    assert "> QUIT\n" in said
+    assert said.endswith("> QUIT\n")  # and nothing after it is read
+
+
+def test_black_sees_the_board_from_behind_and_white_begins() -> None:
+    said = session("e5;undo;undo", Scripted("e2e4 g1f3"), side="black")
+    first, second, third = boards(said)
+    assert first.startswith(" 1  R  N  B  K")
+    assert "White plays e4 (e2e4)." in said
+    assert second != first
+    assert third == first  # White's first move stays
+    assert said.endswith("There is no move of yours to take back.\n")
+
+
+def test_undo_takes_back_the_answer_too_and_even_a_mate() -> None:
+    said = session("e4;g4;undo;undo;undo", Scripted("e7e5 d8h4"), start=MATE_IN_ONE.replace(" 0 2", " 0 2"))
+    assert "There is no move of yours" in said
+    said = session("g4;undo;e4", Scripted("d8h4 g8f6"), start=MATE_IN_ONE)
+    assert "Checkmate: Black wins." in said
+    start, mate, back, after = boards(said)
+    assert start == back
+    assert mate != back
+    assert "Black plays Nf6" in said
+    assert "2. e4      Nf6" in said
+    assert after not in (start, mate)
+    said = session("resign;undo;e4", Scripted("e7e5"))
+    assert "Black plays e5" in said
+
+
+def test_hint_and_eval_come_from_the_search() -> None:
+    mate = "6k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1"
+    said = session("hint;eval;Rd8", make_player(CHESS, "untrained", 1), start=mate)
+    assert "The engine would play Rd8# (d1d8)." in said
+    assert re.search(r"White wins (\d+)%, draw \d+%, Black wins (\d+)%\.", said)
+    assert "The engine's choice here: Rd8# 100%" in said
+    assert "Checkmate: White wins." in said
+    figures = re.search(r"White wins (\d+)%, draw \d+%, Black wins (\d+)%\.", said)
+    assert figures
+    assert int(figures[1]) > int(figures[2])
+    black = "3r2k1/5ppp/8/8/8/8/5PPP/6K1 b - - 0 1"
+    said = session("eval", make_player(CHESS, "untrained", 1), side="black", start=black)
+    figures = re.search(r"White wins (\d+)%, draw \d+%, Black wins (\d+)%\.", said)
+    assert figures
+    assert int(figures[1]) < int(figures[2])
+    assert "has no advice" in session("hint", RandomPlayer(CHESS))
+
+
+def test_asking_for_a_hint_does_not_change_the_answer() -> None:
+    player = make_player(CHESS, "untrained", 1, simulations=16)
+    plain, asked = session("e4;d4", player), session("hint;e4;eval;hint;d4", player)
+    assert boards(plain) == boards(asked)
+
+
+# --- endings ---------------------------------------------------------------------------------------------------------
+
+
+def test_endings_are_named() -> None:
+    said = session("g1f3;f3g1;g1f3;f3g1", Scripted("g8f6 f6g8 g8f6 f6g8"))
+    assert said.endswith("(threefold repetition): the game is drawn.\n")
+    said = session("Kb1", start="7k/8/8/8/8/8/8/K6R w - - 99 80")
+    assert said.endswith("Fifty moves without a capture or a pawn move: the game is drawn.\n")
+    said = session("Kxb2", start="7k/8/8/8/8/8/1n6/K7 w - - 0 1")
+    assert said.endswith("Insufficient material to checkmate: the game is drawn.\n")
+    said = session("Qc7", start="k7/8/1K6/8/8/8/8/2Q5 w - - 0 1")
+    assert said.endswith("Stalemate: the game is drawn.\n")
+    said = session("moves;hint", start="k1Q5/8/1K6/8/8/8/8/8 b - - 0 1", side="black")
+    assert "Checkmate: White wins.\n" in said
+    assert said.count("The game is over.") == 2
+
+
+def test_every_ending_has_words() -> None:
+    view = ChessView(colour=False, ascii=True)
+    assert all(re.fullmatch(r"[A-Za-z].{3,}", view.reason(ending)) for ending in Ending)
+
+
+# --- saving ----------------------------------------------------------------------------------------------------------
+
+
+def test_save_writes_the_game_and_no_other_file(tmp_path) -> None:
+    other = tmp_path / "other.pgn"
+    other.write_text("mine")
+    typed = (
+        f"e4;save {tmp_path}/game;resign;save {tmp_path}/game.pgn;save {other};save {tmp_path}/no/where;save {tmp_path}"
+    )
+    said = session(typed, Scripted("e7e5"))
+    assert said.count(f"Saved to {tmp_path}/game.pgn.") == 2
+    assert f"{other} exists already" in said
+    assert other.read_text() == "mine"
+    assert said.count("cannot be saved there") + said.count("exists already") == 3
+    (game,) = read_pgn((tmp_path / "game.pgn").read_text())
+    assert game.result == "0-1"
+    assert (game.headers["White"], game.headers["Black"]) == ("Human", "a script")
+    assert game.headers["Ending"] == "resignation"
+    board = Board(CHESS)
+    texts = []
+    for action in game.actions:
+        texts.append(CHESS.to_text(board.state, action))
+        board.play(int(action))
+    assert texts == ["e2e4", "e7e5"]
+
+
+def test_a_game_from_a_position_is_saved_with_it(tmp_path) -> None:
+    session(f"g4;save {tmp_path}/game", Scripted("d8h4"), start=MATE_IN_ONE)
+    (game,) = read_pgn((tmp_path / "game.pgn").read_text())
+    assert CHESS.write(game.start) == MATE_IN_ONE
+    assert game.result == "0-1"
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def test_before_anything_is_trained_the_search_plays_and_says_so(tmp_path) -> None:
+    done = script("play.py", "--ascii", "--fen", MATE_IN_ONE, typed="g4\n", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Nothing is trained in runs" in done.stdout
+    assert "the search without a network, 200 simulations" in done.stdout
+    assert "Black plays Qh4# (d8h4)." in done.stdout
+    assert done.stdout.endswith("Checkmate: Black wins.\n")
+    assert done.stdout.isascii()
+    assert "\x1b" not in done.stdout
+
+
+def test_a_trained_run_plays(tmp_path) -> None:
+    make_run(tmp_path / "runs" / "chess")
+    done = script("play.py", "--simulations", "3", typed="e4\neval\nhint\nquit\n", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"against {Path('runs/chess')} at 100 steps, 3 simulations." in done.stdout
+    assert re.search(r"Black plays \S+ \(\w+\)\.", done.stdout)
+    assert "♟" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        (["--game", "go"], "there is no game called 'go'"),
+        (["--run-dir", "nowhere"], "there is no folder nowhere"),
+        (["--engine", "random", "--fen", "8/8/8/8 w - - 0 1"], "bad FEN: "),
+    ],
+)
+def test_the_command_says_what_is_wrong(tmp_path, arguments, wrong) -> None:
+    done = script("play.py", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"play: {wrong}")
+    assert done.stderr.count("\n") == 1
+
+
+# --- a real pseudo-terminal ------------------------------------------------------------------------------------------
+
+
+class Person:
+    """Somebody in front of a terminal."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        import pty
+
+        self.master, slave = pty.openpty()
+        known = {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"} | environment
+        env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | known
+        command = [sys.executable, "scripts/play.py", *arguments]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+        )
+        os.close(slave)
+        self.seen = ""
+
+    def wait_for(self, text: str, seconds: float = 120.0) -> str:
+        """Everything on the screen since the last call up to and with ``text``."""
+        import select
+
+        deadline = time.monotonic() + seconds
+        while text not in self.seen:
+            assert time.monotonic() < deadline, self.seen
+            if select.select([self.master], [], [], 0.2)[0]:
+                try:
+                    self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
+                except OSError:  # the other end is closed
+                    raise AssertionError(self.seen) from None
+        shown, self.seen = self.seen.split(text, 1)
+        return shown + text
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    def leave(self) -> int:
+        """The exit code, once the process has ended."""
+        try:
+            return self.process.wait(30)
+        finally:
+            self.process.kill()
+            os.close(self.master)
+
+
+@pytest.fixture
+def sit_down(request):
+    if sys.platform == "win32":
+        pytest.skip("pseudo-terminals are a Unix thing")
+    people = []
+
+    def start(*arguments: str, **environment: str) -> Person:
+        people.append(Person(*arguments, **environment))
+        return people[-1]
+
+    yield start
+    for person in people:
+        person.process.kill()
+
+
+def test_a_session_at_a_terminal(sit_down) -> None:
+    person = sit_down("--engine", "untrained", "--simulations", "8")
+    screen = person.wait_for("White to move> ")
+    assert "\x1b[48;5;" in screen
+    assert "♙" not in screen
+    person.type("e2e4\n")
+    screen = person.wait_for("White to move> ")
+    assert "thinking" in screen
+    assert re.search(r"Black plays \S+ \(\w{4}\)\.", screen)
+    person.type("nonsense\n")
+    assert "'nonsense' is not a move" in person.wait_for("White to move> ")
+    person.type("resign\n")
+    assert "Resignation: Black wins." in person.wait_for("Game over> ")
+    person.type("\x04")  # Ctrl-D
+    assert person.leave() == 0
+
+
+def test_ctrl_c_leaves_at_once_and_without_a_traceback(sit_down) -> None:
+    person = sit_down("--engine", "random", NO_COLOR="1")
+    screen = person.wait_for("White to move> ")
+    assert "\x1b[48" not in screen
+    assert "♙" in screen
+    person.process.send_signal(signal.SIGINT)
+    assert person.leave() == 130
+
+
+def test_ctrl_c_while_the_engine_thinks(sit_down) -> None:
+    person = sit_down("--engine", "untrained", "--simulations", "100000", "--side", "black")
+    person.wait_for("thinking ...")
+    time.sleep(0.3)
+    person.process.send_signal(signal.SIGINT)
+    person.wait_for("\x1b[K")
+    assert person.leave() == 130
+    assert "Traceback" not in person.seen
+
+
+def test_a_terminal_session_is_one_object() -> None:
+    """Two sessions in one process do not share anything."""
+    view = ChessView(colour=False, ascii=True)
+    one, two = (Terminal(CHESS, RandomPlayer(CHESS), view, 0, "startpos", 1) for _ in range(2))
+    one.board.play(one.board.legal[0])
+    assert two.board.actions == []
