@@ -70,7 +70,24 @@ if JIT:
 
         return types.uint64(types.uint64, types.uint64), build
 
+    @intrinsic
+    def prefetch(_context: Any, row: Any) -> Any:
+        """Ask for the cache line at the start of a structured array's row, soon to be read or written."""
+
+        def build(_ctx: Any, builder: Any, _sig: Any, args: Any) -> Any:
+            pointer, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [pointer, flag, flag, flag])
+            function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+            options = [ir.Constant(flag, number) for number in (0, 3, 1)]  # for reading, keep, data
+            builder.call(function, [builder.bitcast(args[0], pointer), *options])
+            return _ctx.get_dummy_value()
+
+        return types.void(row), build
+
 else:
+
+    def prefetch(row: Any) -> None:
+        """Ask for a cache line: nothing to do in plain Python."""
 
     def popcount(word: np.uint64) -> np.uint64:
         """Number of bits set."""

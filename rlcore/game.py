@@ -34,6 +34,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rlcore.bits import prefetch
 from rlcore.evaluators import Batch
 from rlcore.jit import Array, bind, njit
 from rlcore.planes import PlaneLayout
@@ -70,6 +71,24 @@ def stood_before(states: Array, g: int, newest: int, key: np.uint64, plies: int)
             count += 1
             first = i
     return count, first
+
+
+_AHEAD = 4
+"""How many trees ahead memory is asked for: a batch of trees is larger than a core's cache."""
+
+
+@njit
+def fetch_ahead(tree: Tree, states: Array, b: int) -> None:
+    """Ask for what ``step`` and ``expand`` will touch of tree ``b``: parent, new position, new node, new edges."""
+    if tree.depth[b] > 0:
+        parent = tree.path_nodes[b, tree.depth[b] - 1]
+        prefetch(states[b, parent])
+        prefetch(states[b, parent + 1])
+    leaf = tree.leaf[b]
+    prefetch(states[b, leaf])
+    first = tree.num_edges[b]
+    for e in range(first, min(first + 32, tree.edges.shape[1]), 3):  # 72 bytes: every line, or nearly
+        prefetch(tree.edges[b, e])
 
 
 # --- templates: the names that stand for the game's own functions are resolved by ``bind`` ---------------------------
@@ -214,6 +233,8 @@ def step(tree: Tree, states: Array, history: History, games: Array, steps: int, 
     """
     size = 0
     for b in range(games.shape[0]):
+        if b + AHEAD < games.shape[0]:
+            fetch_ahead(tree, states, b + AHEAD)
         leaf = tree.leaf[b]
         depth = tree.depth[b]
         if leaf < tree.num_nodes[b] - 1 or tree.nodes[b, leaf]["ending"] != 0:
@@ -317,7 +338,7 @@ def bind_game(name: str, module_name: str) -> Game:
     """Import a game's module and bind the templates to it."""
     module = importlib.import_module(module_name)
     namespace: dict[str, Any] = dict(vars(module), np=np, stood_before=stood_before)
-    namespace |= {"select": select, "expand": expand, "backup": backup}
+    namespace |= {"fetch_ahead": fetch_ahead, "AHEAD": _AHEAD, "select": select, "expand": expand, "backup": backup}
     namespace["STEP_WORDS"] = module.STEP_BOARDS * module.BOARD_WORDS + (module.STEP_COUNTS + 7) // 8
     kernels: dict[str, Any] = {}
     for template in _TEMPLATES:

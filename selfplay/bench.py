@@ -24,7 +24,7 @@ from rlcore.game import Game, new_history
 from rlcore.search import Search
 
 Figure = dict[str, Any]
-TREES, SIMULATIONS, HISTORY = 128, 800, 8  # of the search that is measured
+TREES, SIMULATIONS, HISTORY = 64, 800, 8  # of the search that is measured
 
 
 def _figure(name: str, game: Game, values: list[float], unit: str, **more: Any) -> Figure:

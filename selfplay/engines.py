@@ -72,10 +72,10 @@ def load_network(game: Game, path: Path, warn: Callable[[str], None] | None = No
     Raises:
         EngineError: there is none, it is damaged, or it is for another game.
     """
-    from selfplay.strength import new_network
-
     try:
         saved = _read_checkpoint(path, warn)
+        from selfplay.strength import new_network
+
         config: Config = _fill(Config, json.loads(saved.state["config"]), f"checkpoint {saved.name} of {path}")
         if config.game != game.name:
             raise EngineError(f"{path} was trained for {config.game}, not for {game.name}")
@@ -124,9 +124,9 @@ def make_player(
     try:
         if text == "untrained":
             return UntrainedPlayer(game, _searching(_UNTRAINED_SEARCH, simulations), num_games)
+        network, config, name = load_network(game, Path(text), warn)
         from selfplay.strength import search_player
 
-        network, config, name = load_network(game, Path(text), warn)
         search = _searching(config.search, simulations)
         config = dataclasses.replace(config, device="auto", search=search)  # it may have been trained elsewhere
         return search_player(game, config, network, f"{name}, {search.simulations} simulations", num_games)

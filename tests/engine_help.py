@@ -31,17 +31,15 @@ def make_run(folder: Path, saves: int = 1):
     from selfplay.run import Run
 
     generator = torch.Generator().manual_seed(5)
-    with Report(stream=open(os.devnull, "w", encoding="utf-8"), plain=True) as report:
-        run = Run(CHESS, dataclasses.replace(TINY, run_dir=folder), report)
-        for _ in range(saves):
-            run.learner.steps += 100
-            for network in (run.learner.network, run.learner.average):
-                with torch.no_grad():
-                    for weight in network.parameters():
-                        weight += 0.3 * torch.randn(weight.shape, generator=generator)
-            run.save(1.0)
-        run.close()
-        report.stream.close()
+    run = Run(CHESS, dataclasses.replace(TINY, run_dir=folder), Report(stream=io.StringIO(), plain=True))
+    for _ in range(saves):
+        run.learner.steps += 100
+        for network in (run.learner.network, run.learner.average):
+            with torch.no_grad():
+                for weight in network.parameters():
+                    weight += 0.3 * torch.randn(weight.shape, generator=generator)
+        run.save(1.0)
+    run.close()
     return run
 
 
@@ -58,3 +56,8 @@ def script(name: str, *arguments: str, typed: str = "", cwd: Path = ROOT) -> sub
         timeout=240,
         check=False,
     )
+
+
+def complaints(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """The lines on standard error, but for the one that explains a slow first start."""
+    return [line for line in done.stderr.splitlines() if not line.startswith("Compiling kernels")]

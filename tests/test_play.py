@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 import re
-import signal
+import select
 import subprocess
 import sys
 import time
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_help import CHESS, ROOT, make_run, script
+from engine_help import CHESS, ROOT, complaints, make_run, script
 
 from agents.engine.board import Board
 from agents.engine.chess_view import ChessView
-from agents.engine.terminal import Terminal, play
+from agents.engine.terminal import play
 from agents.players import RandomPlayer, SearchPlayer
 from games.chess import Ending, read_pgn
 from rlcore.config import SearchConfig
@@ -40,7 +40,7 @@ class Scripted:
         return np.array([CHESS.from_text(state, self.moves.pop(0))], np.uint16)
 
 
-def session(typed: str, player=None, side="white", start="startpos", ascii=True, monkeypatch=None) -> str:
+def session(typed: str, player=None, side="white", start="startpos", ascii=True) -> str:
     """What a session without a terminal says to typed lines (separated by ";")."""
     said = io.StringIO()
     before = sys.stdin
@@ -61,20 +61,25 @@ def boards(said: str) -> list[str]:
 # --- the game in progress --------------------------------------------------------------------------------------------
 
 
-def random_game(board: Board, plies: int) -> None:
+def random_moves(board: Board, plies: int) -> None:
+    """Random moves up to a number of plies, but none that ends the game."""
     generator = np.random.default_rng(1)
-    while len(board.actions) < plies and not board.ending:
+    while len(board.actions) < plies:
         board.play(int(generator.choice(board.legal)))
+        if board.ending:
+            board.undo()
 
 
 def test_a_board_makes_room_as_the_game_grows() -> None:
     small, large = Board(CHESS, capacity=1), Board(CHESS, capacity=400)
     for board in (small, large):
-        random_game(board, 100)
-    assert len(small.actions) == 100
+        for text in f"{KNIGHTS_OUT_AND_BACK} g1f3".split():
+            board.play(CHESS.from_text(board.state, text))
+        random_moves(board, 100)
     assert small.actions == large.actions
     assert np.array_equal(small.history.states[0, :101], large.history.states[0, :101])
     assert np.array_equal(small.history.earlier[0, :101], large.history.earlier[0, :101])
+    assert small.history.earlier[0, 4:6].tolist() == [1, 1]
     assert small.history.length == large.history.length == 101
 
 
@@ -139,7 +144,7 @@ def test_pieces_stand_out_on_every_square() -> None:
     """Filled glyphs for both sides, told apart by colour alone, with a contrast of at least 3 to every ground."""
     board = Board(CHESS, "r1bqkb1r/pppp1Qpp/2n2n2/4p3/2B1P3/8/PPPP1PPP/RNB1K1NR b KQkq - 0 4")
     cells = re.findall(
-        r"\x1b\[48;5;(\d+);38;5;(\d+)m (.) ", "".join(ChessView(True, False).draw(board.state, (39, 53), turned=False))
+        r"\x1b\[48;5;(\d+);38;5;(\d+)m (.) ", "".join(ChessView(True, False).draw(board.state, (38, 53), turned=False))
     )
     assert len(cells) == 64
     grounds = {int(ground) for ground, _, _ in cells}
@@ -211,8 +216,6 @@ def test_black_sees_the_board_from_behind_and_white_begins() -> None:
 
 
 def test_undo_takes_back_the_answer_too_and_even_a_mate() -> None:
-    said = session("e4;g4;undo;undo;undo", Scripted("e7e5 d8h4"), start=MATE_IN_ONE.replace(" 0 2", " 0 2"))
-    assert "There is no move of yours" in said
     said = session("g4;undo;e4", Scripted("d8h4 g8f6"), start=MATE_IN_ONE)
     assert "Checkmate: Black wins." in said
     start, mate, back, after = boards(said)
@@ -255,9 +258,9 @@ def test_asking_for_a_hint_does_not_change_the_answer() -> None:
 def test_endings_are_named() -> None:
     said = session("g1f3;f3g1;g1f3;f3g1", Scripted("g8f6 f6g8 g8f6 f6g8"))
     assert said.endswith("(threefold repetition): the game is drawn.\n")
-    said = session("Kb1", start="7k/8/8/8/8/8/8/K6R w - - 99 80")
+    said = session("Kb1", start="k7/8/8/8/8/8/8/K6R w - - 99 80")
     assert said.endswith("Fifty moves without a capture or a pawn move: the game is drawn.\n")
-    said = session("Kxb2", start="7k/8/8/8/8/8/1n6/K7 w - - 0 1")
+    said = session("Kxb2", start="7k/8/8/8/8/8/1r6/K7 w - - 0 1")
     assert said.endswith("Insufficient material to checkmate: the game is drawn.\n")
     said = session("Qc7", start="k7/8/1K6/8/8/8/8/2Q5 w - - 0 1")
     assert said.endswith("Stalemate: the game is drawn.\n")
@@ -277,14 +280,12 @@ def test_every_ending_has_words() -> None:
 def test_save_writes_the_game_and_no_other_file(tmp_path) -> None:
     other = tmp_path / "other.pgn"
     other.write_text("mine")
-    typed = (
-        f"e4;save {tmp_path}/game;resign;save {tmp_path}/game.pgn;save {other};save {tmp_path}/no/where;save {tmp_path}"
-    )
+    typed = f"e4;save {tmp_path}/game;resign;save {tmp_path}/game.pgn;save {other};save {tmp_path}/no/where"
     said = session(typed, Scripted("e7e5"))
     assert said.count(f"Saved to {tmp_path}/game.pgn.") == 2
     assert f"{other} exists already" in said
     assert other.read_text() == "mine"
-    assert said.count("cannot be saved there") + said.count("exists already") == 3
+    assert said.endswith("It cannot be saved there: No such file or directory.\n")
     (game,) = read_pgn((tmp_path / "game.pgn").read_text())
     assert game.result == "0-1"
     assert (game.headers["White"], game.headers["Black"]) == ("Human", "a script")
@@ -338,58 +339,68 @@ def test_a_trained_run_plays(tmp_path) -> None:
 def test_the_command_says_what_is_wrong(tmp_path, arguments, wrong) -> None:
     done = script("play.py", *arguments, cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"play: {wrong}")
-    assert done.stderr.count("\n") == 1
+    (line,) = complaints(done)
+    assert line.startswith(f"play: {wrong}")
 
 
 # --- a real pseudo-terminal ------------------------------------------------------------------------------------------
 
 
+AT_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+
 class Person:
-    """Somebody in front of a terminal."""
+    """Somebody in front of a terminal, whose keys and screen come through a pair of pipes."""
 
     def __init__(self, *arguments: str, **environment: str) -> None:
-        import pty
-
-        self.master, slave = pty.openpty()
         known = {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"} | environment
-        env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | known
-        command = [sys.executable, "scripts/play.py", *arguments]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+            [sys.executable, "-c", AT_A_TERMINAL, sys.executable, "scripts/play.py", *arguments],
+            cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if name != "NO_COLOR"} | known,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
-        os.close(slave)
-        self.seen = ""
+        self.screen = ""
+        self.read = 0
 
     def wait_for(self, text: str, seconds: float = 120.0) -> str:
-        """Everything on the screen since the last call up to and with ``text``."""
-        import select
-
+        """What has come onto the screen since the last call, up to and with ``text``."""
         deadline = time.monotonic() + seconds
-        while text not in self.seen:
-            assert time.monotonic() < deadline, self.seen
-            if select.select([self.master], [], [], 0.2)[0]:
-                try:
-                    self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
-                except OSError:  # the other end is closed
-                    raise AssertionError(self.seen) from None
-        shown, self.seen = self.seen.split(text, 1)
-        return shown + text
+        while (found := self.screen.find(text, self.read)) < 0:
+            if time.monotonic() > deadline:
+                raise TimeoutError(self.screen)
+            if select.select([self.process.stdout], [], [], 0.2)[0]:
+                data = os.read(self.process.stdout.fileno(), 65536)
+                if not data:
+                    raise EOFError(self.screen)
+                self.screen += data.decode("utf-8", "replace")
+        shown = self.screen[self.read : found + len(text)]
+        self.read = found + len(text)
+        return shown
 
-    def type(self, text: str) -> None:
-        os.write(self.master, text.encode())
+    def type(self, keys: str) -> None:
+        self.process.stdin.write(keys.encode())
+        self.process.stdin.flush()
 
-    def leave(self) -> int:
-        """The exit code, once the process has ended."""
-        try:
-            return self.process.wait(30)
-        finally:
-            self.process.kill()
-            os.close(self.master)
+    def leave(self, keys: str) -> int:
+        """Press keys until the program ends, every five seconds as an impatient person; returns its exit code.
+
+        Python forgets a Ctrl-C that comes in the instant between its prompt and its waiting for a key.
+        """
+        for _ in range(12):
+            self.type(keys)
+            try:
+                self.wait_for("\0", 5.0)
+            except EOFError:
+                return self.process.wait(10)
+            except TimeoutError:
+                pass
+        raise AssertionError(self.screen)
 
 
 @pytest.fixture
-def sit_down(request):
+def sit_down():
     if sys.platform == "win32":
         pytest.skip("pseudo-terminals are a Unix thing")
     people = []
@@ -401,6 +412,7 @@ def sit_down(request):
     yield start
     for person in people:
         person.process.kill()
+        person.process.wait()
 
 
 def test_a_session_at_a_terminal(sit_down) -> None:
@@ -416,8 +428,7 @@ def test_a_session_at_a_terminal(sit_down) -> None:
     assert "'nonsense' is not a move" in person.wait_for("White to move> ")
     person.type("resign\n")
     assert "Resignation: Black wins." in person.wait_for("Game over> ")
-    person.type("\x04")  # Ctrl-D
-    assert person.leave() == 0
+    assert person.leave("\x04") == 0  # Ctrl-D
 
 
 def test_ctrl_c_leaves_at_once_and_without_a_traceback(sit_down) -> None:
@@ -425,23 +436,13 @@ def test_ctrl_c_leaves_at_once_and_without_a_traceback(sit_down) -> None:
     screen = person.wait_for("White to move> ")
     assert "\x1b[48" not in screen
     assert "♙" in screen
-    person.process.send_signal(signal.SIGINT)
-    assert person.leave() == 130
+    assert person.leave("e2\x03") == 130
+    assert "Traceback" not in person.screen
 
 
 def test_ctrl_c_while_the_engine_thinks(sit_down) -> None:
     person = sit_down("--engine", "untrained", "--simulations", "100000", "--side", "black")
     person.wait_for("thinking ...")
     time.sleep(0.3)
-    person.process.send_signal(signal.SIGINT)
-    person.wait_for("\x1b[K")
-    assert person.leave() == 130
-    assert "Traceback" not in person.seen
-
-
-def test_a_terminal_session_is_one_object() -> None:
-    """Two sessions in one process do not share anything."""
-    view = ChessView(colour=False, ascii=True)
-    one, two = (Terminal(CHESS, RandomPlayer(CHESS), view, 0, "startpos", 1) for _ in range(2))
-    one.board.play(one.board.legal[0])
-    assert two.board.actions == []
+    assert person.leave("\x03") == 130
+    assert person.screen.endswith("\r\x1b[K")

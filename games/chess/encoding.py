@@ -45,17 +45,20 @@ def pack(state: Row, earlier: int, mover: int, words: Array) -> None:
         earlier: how often the position stood before in its game.
     """
     same = state["turn"] == mover
-    own = state["own"] if same else state["opponent"]
-    opponent = state["opponent"] if same else state["own"]
-    words[0], words[6] = state["pawns"] & own, state["pawns"] & opponent
-    words[1], words[7] = state["knights"] & own, state["knights"] & opponent
-    words[2], words[8] = state["bishops"] & own, state["bishops"] & opponent
-    words[3], words[9] = state["rooks"] & own, state["rooks"] & opponent
-    words[4], words[10] = state["queens"] & own, state["queens"] & opponent
-    words[5], words[11] = state["kings"] & own, state["kings"] & opponent
-    if not same:
-        for i in range(12):
-            words[i] = byte_swap(words[i])
+    own = state["own"] if same else byte_swap(state["opponent"])
+    opponent = state["opponent"] if same else byte_swap(state["own"])
+    pawns = state["pawns"] if same else byte_swap(state["pawns"])
+    knights = state["knights"] if same else byte_swap(state["knights"])
+    bishops = state["bishops"] if same else byte_swap(state["bishops"])
+    rooks = state["rooks"] if same else byte_swap(state["rooks"])
+    queens = state["queens"] if same else byte_swap(state["queens"])
+    kings = state["kings"] if same else byte_swap(state["kings"])
+    words[0], words[6] = pawns & own, pawns & opponent
+    words[1], words[7] = knights & own, knights & opponent
+    words[2], words[8] = bishops & own, bishops & opponent
+    words[3], words[9] = rooks & own, rooks & opponent
+    words[4], words[10] = queens & own, queens & opponent
+    words[5], words[11] = kings & own, kings & opponent
     words[12] = np.uint64(earlier >= 1) | np.uint64(earlier >= 2) << _EIGHT
 
 

@@ -79,6 +79,7 @@ class Ending(IntEnum):
 _ONGOING, _CHECKMATE, _STALEMATE, _FIFTY_MOVES, _THREEFOLD, _INSUFFICIENT_MATERIAL, _MAX_PLIES = range(7)
 
 _NONE = np.uint8(64)
+_MOST = np.uint16(65535)  # where the counts stop
 _SIX, _SEVEN, _EIGHT, _NINE = np.uint64(6), np.uint64(7), np.uint64(8), np.uint64(9)
 _SIXTEEN, _FIFTY_SIX, _SIXTY_THREE = np.uint64(16), np.uint64(56), np.uint64(63)
 _E1, _F1, _G1 = ONE << np.uint64(4), ONE << np.uint64(5), ONE << np.uint64(6)
@@ -513,7 +514,7 @@ def _turn_board(state: Row) -> None:
     state["opponent"] = byte_swap(state["own"])
     state["own"] = own
     state["turn"] ^= np.uint8(1)
-    state["ply"] += np.uint16(1)
+    state["ply"] += np.uint16(state["ply"] < _MOST)
 
 
 @njit
@@ -563,7 +564,7 @@ def apply(state: Row, action: int) -> None:
             key ^= _castle(state, ZERO, np.uint64(3), turn, mirror)
     key ^= _piece_key(turn, kind, target, mirror)
     key ^= _lose_rights(state, origin, target, turn)
-    state["fifty"] = np.uint16(0) if pawn or captures else np.uint16(state["fifty"] + np.uint16(1))
+    state["fifty"] = np.uint16(0) if pawn or captures else np.uint16(state["fifty"] + np.uint16(state["fifty"] < _MOST))
     state["en_passant"] = _NONE
     _turn_board(state)
 
