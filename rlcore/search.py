@@ -77,8 +77,7 @@ class Search:
         self.rules = trees.Rules(
             root=_ROOTS[config.root],
             interior=_ROOTS[config.interior],
-            c_init=config.c_init,
-            c_base=config.c_base,
+            exploration=trees.puct_exploration(config.simulations + 1, config.c_init, config.c_base),
             first_play=math.nan if config.first_play is None else config.first_play,
             c_visit=config.c_visit,
             c_scale=config.c_scale,

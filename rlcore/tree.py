@@ -72,12 +72,18 @@ class Rules(NamedTuple):
 
     root: int
     interior: int
-    c_init: float
-    c_base: float
+    exploration: Array  # [most visits + 1] float32: PUCT's c * sqrt(N), by the visits N of a node
     first_play: float  # NaN = the node's own value
     c_visit: float
     c_scale: float
     considered: int
+
+
+def puct_exploration(most_visits: int, c_init: float, c_base: float) -> Array:
+    """(log((1 + N + c_base) / c_base) + c_init) * sqrt(N) for N up to ``most_visits``, [most_visits + 1] float32."""
+    visits = np.arange(most_visits + 1)
+    growing = np.log((1.0 + visits + c_base) / c_base) + c_init
+    return (growing * np.sqrt(visits)).astype(np.float32)
 
 
 def new_tree(num_trees: int, num_nodes: int, max_legal: int) -> Tree:
@@ -135,9 +141,7 @@ def _select_puct(tree: Tree, b: int, n: int, rules: Rules) -> int:
     """
     node = tree.nodes[b, n]
     first, last = node["first_edge"], node["first_edge"] + node["num_edges"]
-    visits = float(node["visits"])
-    c = math.log((1.0 + visits + rules.c_base) / rules.c_base) + rules.c_init
-    scale = np.float32(c * math.sqrt(visits))
+    scale = rules.exploration[node["visits"]]
     first_play = node["value"] if math.isnan(rules.first_play) else np.float32(rules.first_play)
     best, best_score = first, np.float32(-np.inf)
     half, one = np.float32(0.5), np.float32(1.0)

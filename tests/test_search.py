@@ -97,7 +97,15 @@ def hand_made_root():
     return tree
 
 
-RULES = trees.Rules(trees.GUMBEL, trees.PUCT, 1.25, 19652.0, math.nan, 50.0, 1.0, 3)
+RULES = trees.Rules(
+    root=trees.GUMBEL,
+    interior=trees.PUCT,
+    exploration=trees.puct_exploration(10, 1.25, 19652.0),
+    first_play=math.nan,
+    c_visit=50.0,
+    c_scale=1.0,
+    considered=3,
+)
 
 
 @pytest.mark.nojit
