@@ -1,6 +1,7 @@
 """Who acts: one file an algorithm or a kind of player.
 
-    players  a network with search, a network alone, and a uniformly random player, behind one interface
+    players  network with search, and a uniformly random player, behind one interface
+    engine/  the faces of the game engine: a person in a terminal
 
 Nothing is imported here: write ``from agents.players import ...``.
 """

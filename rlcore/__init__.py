@@ -2,23 +2,23 @@
 
 In the order of dependence:
 
-    jit         compilation settings and the kernel cache; the only importer of numba
-    bits        scan, count and swap the bits of 64-bit boards
-    rng         random numbers in kernels, one word of state a tree or game
-    config      settings of search and network, without torch
-    planes      packed bit-planes to a network's float planes
-    tree        the search tree's arrays; select, expand, backup
-    evaluators  a batch of positions to priors and values: the contract, and the uniform one
-    torch_evaluator  the one that runs a network
-    game        the game contract, and the batched kernels bound to each game
-    search      waves over many trees; Gumbel and PUCT roots
-    perft       counts the leaves of the move tree
-    networks    the residual policy-value network
-    losses      policy over legal actions; value as win, draw, loss
-    schedules   numbers that change with the step
-    tensors     named tensors as bytes: safetensors, never pickle
-    checkpoint  whole states on disk: atomic, hashed
-    metrics     figures of a run to TensorBoard and JSONL
+    jit             compilation settings and the kernel cache; the only importer of numba
+    bits            scan, count and swap the bits of 64-bit boards
+    rng             random numbers in kernels, one word of state a tree or game
+    config          settings of search and network, without torch
+    planes          packed bit-planes to a network's float planes
+    tree            the search tree's arrays; select, expand, backup
+    evaluators      a batch of positions to priors and values: the contract, and the uniform one
+    game            the game contract, and the batched kernels bound to each game
+    search          waves over many trees; Gumbel and PUCT roots
+    perft           counts the leaves of the move tree
+    networks        the residual policy-value network
+    torch_evaluator a network as an evaluator, on a CPU or a GPU
+    losses          policy over legal actions; value as win, draw, loss
+    schedules       numbers that change with the step
+    tensors         named tensors as bytes: safetensors, never pickle
+    checkpoint      whole states on disk: atomic, hashed
+    metrics         figures of a run to TensorBoard and JSONL
 
 Nothing is imported here: write ``from rlcore.search import ...``.
 """

@@ -19,6 +19,8 @@ from rlcore.evaluators import Batch, Evaluator, make_batch
 from rlcore.game import Game, History
 from rlcore.jit import Array
 
+_TIE_BREAK = 1e-3
+"""Gumbel noise where none is asked for: priors nearer to each other than a thousandth are alike, and chance decides."""
 _ROOTS = {"puct": trees.PUCT, "gumbel": trees.GUMBEL}
 
 
@@ -138,7 +140,7 @@ class Search:
         self._evaluate(evaluator, size)
         self._take_in(count, size)
         if self.config.root == "gumbel":
-            trees.add_gumbel(tree, count, 1.0 if noise else 0.0)
+            trees.add_gumbel(tree, count, 1.0 if noise else _TIE_BREAK)
         elif noise:
             trees.add_dirichlet(tree, count, self.config.noise_alpha, self.config.noise_weight)
 

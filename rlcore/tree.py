@@ -339,7 +339,10 @@ def backup(tree: Tree, num_trees: int, discount: float) -> None:
 
 @njit
 def add_gumbel(tree: Tree, num_trees: int, noise: float) -> None:
-    """Score each root edge by log prior + noise * Gumbel(0, 1), drawn once a search; ``noise`` is 1 or 0."""
+    """Score each root edge by log prior + noise * Gumbel(0, 1), drawn once a search.
+
+    ``noise`` is 1 to explore; a little of it breaks ties, 0 leaves them to the order of the edges.
+    """
     for b in range(num_trees):
         for e in range(tree.nodes[b, 0]["num_edges"]):
             score = math.log(tree.edges[b, e]["prior"])

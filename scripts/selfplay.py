@@ -35,7 +35,7 @@ def main() -> int:
     try:
         with Report() as report:
             train(config, report)
-    except (ConfigError, CheckpointError, LogError, NonFiniteError, OSError) as error:
+    except (ConfigError, CheckpointError, LogError, NonFiniteError, FloatingPointError, OSError) as error:
         print(f"selfplay: {error}", file=sys.stderr)
         return 2
     return 0

@@ -2,15 +2,22 @@
 
 In the order of dependence:
 
-    config   settings and presets per game, standard library only
-    record   GameRecord: what was played, versioned
-    log      the append-only file of finished games
-    actor    many games in lockstep, one GameRecord for each that ends
-    window   the replay window over GameRecords; positions are rebuilt from their moves
-    learner  window to gradient steps to published weights
-    arena    matches, with Elo and confidence intervals
-    report   progress on a terminal, summary and picture at the end
-    loop     wires the above, in one process; checkpoints and resumes
+    config          settings of a run
+    record          what was played, in three versioned arrays
+    log             the append-only file of finished games
+    actor           many games in lockstep
+    window          the replay window; positions rebuilt from moves
+    learner         window to gradient steps to published weights
+    gamefile        the finished games as text: PGN
+    report          progress in lines, alarms, summary
+    picture         the live screen, and the picture at the end
+    run             a run's folder and parts; one round of it; going on after a kill
+    arena           matches side by side, scores with intervals
+    strength        a network against opponents that never change
+    loop            rounds until the time is up, and the end
+    engines         a run, a checkpoint, "untrained" or "random" as players
+    match           two engines against each other, Elo
+    bench           throughput of the hot paths beside a peer's
 
-Nothing is imported here: write ``from selfplay.loop import run``.
+Nothing is imported here: write ``from selfplay.loop import ...``.
 """

@@ -119,18 +119,31 @@ def _fill(kind: Any, values: dict[str, Any], place: str) -> Any:
         raise ConfigError(f"{place}: {error}") from None
 
 
+def parse_config(text: str, place: str) -> Config:
+    """The settings that ``to_json`` wrote; ``place`` says where they come from.
+
+    Raises:
+        ConfigError: the text is something else, or holds a setting that is unknown or makes no sense.
+    """
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{place} does not hold settings: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{place} does not hold settings")
+    config = _fill(Config, values, place)
+    assert isinstance(config, Config)
+    return config
+
+
 def read_config(path: Path) -> Config:
     """The settings a run was started with.
 
     Raises:
-        ConfigError: the file is not what ``to_json`` writes.
+        ConfigError: the file cannot be read, or see ``parse_config``.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} does not hold settings")
-    config = _fill(Config, values, str(path))
-    assert isinstance(config, Config)
-    return config
+    return parse_config(text, str(path))

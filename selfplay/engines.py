@@ -4,7 +4,6 @@ torch is imported where a network is loaded: the other engines start in a third 
 """
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,14 +13,13 @@ from rlcore import checkpoint
 from rlcore.checkpoint import Checkpoint, CheckpointError
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Uniform
-from rlcore.game import Game, History
-from rlcore.jit import Array
-from selfplay.config import Config, ConfigError, _fill
+from rlcore.game import Game
+from selfplay.config import Config, ConfigError, parse_config
 
 if TYPE_CHECKING:
     from rlcore.networks import ResNet
 
-__all__ = ["EngineError", "TrainedNetwork", "UntrainedPlayer", "default_engine", "load_network", "make_player"]
+__all__ = ["EngineError", "TrainedNetwork", "default_engine", "load_network", "make_player"]
 
 _UNTRAINED_SEARCH = SearchConfig(simulations=200, considered=64, interior="gumbel")
 _MOST_SIMULATIONS = 100_000
@@ -40,18 +38,6 @@ class TrainedNetwork(NamedTuple):
     """The settings of the run."""
     name: str
     """Where it comes from and how long it has learnt, for people to read."""
-
-
-class UntrainedPlayer(SearchPlayer):
-    """The search alone: all moves are alike to it until one of its lines ends the game. Ties are broken at random."""
-
-    def __init__(self, game: Game, config: SearchConfig, num_games: int) -> None:
-        name = f"the search without a network, {config.simulations} simulations"
-        super().__init__(game, name, Uniform(), config, num_games, planes_history=1)
-
-    def act(self, history: History, games: Array, rng: Array) -> Array:
-        """See ``Player``."""
-        return self.search.run(history, games, self.evaluator, rng, noise=True).actions
 
 
 def default_engine(game: Game, tell: Callable[[str], None]) -> str:
@@ -76,7 +62,7 @@ def load_network(game: Game, path: Path, warn: Callable[[str], None] | None = No
         saved = _read_checkpoint(path, warn)
         from selfplay.strength import new_network
 
-        config: Config = _fill(Config, json.loads(saved.state["config"]), f"checkpoint {saved.name} of {path}")
+        config = parse_config(saved.state["config"], f"checkpoint {saved.name} of {path}")
         if config.game != game.name:
             raise EngineError(f"{path} was trained for {config.game}, not for {game.name}")
         network = new_network(game, config)
@@ -123,7 +109,9 @@ def make_player(
         return RandomPlayer(game)
     try:
         if text == "untrained":
-            return UntrainedPlayer(game, _searching(_UNTRAINED_SEARCH, simulations), num_games)
+            search = _searching(_UNTRAINED_SEARCH, simulations)
+            name = f"the search without a network, {search.simulations} simulations"
+            return SearchPlayer(game, name, Uniform(), search, num_games, planes_history=1)
         network, config, name = load_network(game, Path(text), warn)
         from selfplay.strength import search_player
 
