@@ -13,7 +13,7 @@ In the order of dependence:
     search          waves over many trees; Gumbel and PUCT roots
     perft           counts the leaves of the move tree
     networks        the residual policy-value network
-    torch_evaluator a network as an evaluator, on a CPU or a GPU
+    inference       a network as an evaluator, on a CPU or a GPU
     losses          policy over legal actions; value as win, draw, loss
     schedules       numbers that change with the step
     tensors         named tensors as bytes: safetensors, never pickle

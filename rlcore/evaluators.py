@@ -2,7 +2,7 @@
 
 The search knows nothing else of a network. Here is what it calls, the evaluator without a network, and the kernels by
 which evaluators with one hand over their answers. The one that runs torch has a module of its own
-(``torch_evaluator``), so that a search without a network, a perft or a ``--help`` never loads torch.
+(``inference``), so that a search without a network, a perft or a ``--help`` never loads torch.
 """
 
 from typing import NamedTuple, Protocol

@@ -26,7 +26,7 @@ __all__ = ["Block", "ConvNorm", "ConvPolicyHead", "LinearPolicyHead", "ResNet", 
 class ConvNorm(nn.Module):
     """``relu(norm(conv(x)) + skip)``: a convolution that keeps the board's size, batch norm, and what follows it.
 
-    The whole step is one module so that a faster runtime can replace it (``torch_evaluator``).
+    The whole step is one module so that a faster runtime can replace it (``inference``).
     """
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int) -> None:

@@ -16,8 +16,8 @@ import torch
 
 from rlcore import checkpoint
 from rlcore.game import Game
+from rlcore.inference import TorchEvaluator, choose_dtype
 from rlcore.metrics import Metrics
-from rlcore.torch_evaluator import TorchEvaluator, choose_dtype
 from selfplay.actor import Actor
 from selfplay.config import Config, ConfigError, read_config
 from selfplay.gamefile import GameFile

@@ -8,8 +8,8 @@ import torch
 
 from agents.players import Player, RandomPlayer, SearchPlayer
 from rlcore.game import Game
+from rlcore.inference import TorchEvaluator
 from rlcore.networks import ResNet
-from rlcore.torch_evaluator import TorchEvaluator
 from selfplay.arena import Match, play_match
 from selfplay.config import Config
 

@@ -67,7 +67,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_one_line(tmp_path) -> N
     ("changes", "wrong"),
     [
         ({"config": "{}"}, "not one of a self-play run"),  # a network of another size
-        ({"config": "not JSON"}, "not one of a self-play run"),
+        ({"config": "not JSON"}, "does not hold settings"),
         ({"config": '{"blocks": 3}'}, "unknown setting: blocks"),
         ({"config": '{"search": {"simulations": 0}}'}, "simulations must be at least 1"),
         ({"learner": {}}, "not one of a self-play run"),

@@ -13,11 +13,11 @@ from torch import Tensor
 from games import chess
 from rlcore.config import NetworkConfig
 from rlcore.evaluators import MIN_PRIOR, Batch, Uniform, finish, gather_logits, make_batch
+from rlcore.inference import OneDnnConv, TorchEvaluator, playing_form
 from rlcore.jit import Array
 from rlcore.losses import policy_loss, value_loss
 from rlcore.networks import ConvNorm, ResNet
 from rlcore.planes import PlaneLayout, TorchUnpacker
-from rlcore.torch_evaluator import OneDnnConv, TorchEvaluator, playing_form
 
 torch.set_num_threads(1)
 
