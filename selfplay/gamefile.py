@@ -20,11 +20,13 @@ class GameFile:
     """
 
     def __init__(self, folder: Path, game: Game, log: GameLog) -> None:
+        game.write_game([], {}, 0, 0.0)  # fails here, not in mid-run, where the library that writes games is missing
         self.game = game
         self.path = folder / f"games.{game.FILE_SUFFIX}"
         present = self._cut_torn_game()
         self._file = self.path.open("ab")
-        self.append(record for record in log.records() if record.id not in present)
+        if present != log.ids:
+            self.append(record for record in log.records() if record.id not in present)
 
     def _cut_torn_game(self) -> set[int]:
         """Cut the file after its last whole game; returns the ids of those it holds."""

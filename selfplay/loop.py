@@ -220,13 +220,25 @@ class Loop:
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
-    def check_strength(self) -> list[Match]:
-        """Matches against random moves and the untrained net, noted in the metrics."""
+    def check_strength(self, stop: Stop) -> list[Match]:
+        """Matches against random moves and the untrained net, noted in the metrics; none where a stop is asked for."""
         games_each = self.config.strength_games
-        if games_each == 0:
+        if games_each == 0 or stop.requested:
             return []
         self.report.line(f"Checking strength: {games_each} games each against random moves and the untrained net ...")
-        matches = check_strength(self.run.game, self.config, self.run.learner.average, games_each)
+        told: dict[str, int] = {}
+
+        def tell(opponent: str, finished: int) -> None:
+            if stop.requested:
+                raise InterruptedError
+            if finished - told.get(opponent, 0) >= games_each / 4:
+                told[opponent] = finished
+                self.report.line(f"  {finished} of {games_each} games played against {opponent}")
+
+        try:
+            matches = check_strength(self.run.game, self.config, self.run.learner.average, games_each, tell)
+        except InterruptedError:
+            return []
         row: dict[str, Any] = {"seconds": self.run.seconds_before + self.seconds}
         for match in matches:
             name = f"strength/{match.opponent}"
@@ -263,7 +275,7 @@ def train(config: Config, report: Report) -> None:
         loop = Loop(run, report)
         loop.train(stop)
         status = loop.status()
-        matches = [] if stop.requested else loop.check_strength()
+        matches = loop.check_strength(stop)
         report.finish(status, matches, loop.draw(matches), run.how_to_go_on())
     finally:
         stop.restore()

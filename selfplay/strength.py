@@ -35,7 +35,8 @@ def check_strength(
 ) -> list[Match]:
     """Matches of ``network`` against uniform-random moves and against the untrained network, at equal search.
 
-    Two matches run side by side, a thread each. ``progress`` is called with an opponent's name and its finished games.
+    Two matches run side by side, a thread each. ``progress`` is called with an opponent's name and its finished games;
+    what it raises ends both.
     """
 
     def match(make: Callable[[], Player]) -> Match:

@@ -240,6 +240,7 @@ def test_a_third_repetition_inside_the_tree_is_a_draw():
     assert all(tree.nodes[0, n]["value"] == 0 and tree.nodes[0, n]["draw"] == 1 for n in found)
 
 
+@pytest.mark.nojit
 def test_a_root_is_searched_though_the_game_could_end_there():
     _, result, _ = search(["6k1/8/8/8/8/8/1q6/7K w - - 100 90"], simulations=20, root="puct")
     assert result.visits[0, : result.counts[0]].sum() == 20

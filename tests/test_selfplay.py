@@ -326,3 +326,31 @@ def test_bad_settings_are_one_line(tmp_path):
     done = subprocess.run([*command(tmp_path), "--search.simulations", "0"], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
+
+
+def test_training_needs_only_torch_numba_numpy_and_safetensors(tmp_path):
+    """On a machine without the libraries of the display, the command line and chess notation, the library trains."""
+    program = f"""
+import sys
+for name in ("chess", "tyro", "rich", "matplotlib", "tensorboard", "torch.utils.tensorboard", "ray", "gymnasium"):
+    sys.modules[name] = None
+sys.path.insert(0, {str(ROOT)!r})
+from dataclasses import replace
+from pathlib import Path
+from selfplay.config import *
+from rlcore.config import *
+from selfplay.loop import train
+from selfplay.report import Report
+config = Config(
+    run_dir=Path({str(tmp_path)!r}), max_minutes=0.03, strength_games=2,
+    actor=ActorConfig(threads=1, games=8, max_plies=60, random_plies=50),
+    search=SearchConfig(simulations=4, considered=4), network=NetworkConfig(blocks=1, channels=8),
+    learner=LearnerConfig(batch_size=32),
+)
+with Report() as report:
+    train(config, report)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No games as text: the package chess is not installed" in done.stdout
+    assert "against the untrained net" in done.stdout
