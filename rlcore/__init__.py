@@ -8,6 +8,7 @@ In the order of dependence:
     config          settings of search and network, without torch
     planes          packed bit-planes to a network's float planes
     tree            the search tree's arrays; select, expand, backup
+    roots           noise before a search; policy, value and move after it
     evaluators      a batch of positions to priors and values: the contract, and the uniform one
     game            the game contract, and the batched kernels bound to each game
     search          waves over many trees; Gumbel and PUCT roots

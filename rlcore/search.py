@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rlcore import roots
 from rlcore import tree as trees
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Batch, Evaluator, make_batch
@@ -140,9 +141,9 @@ class Search:
         self._evaluate(evaluator, size)
         self._take_in(count, size)
         if self.config.root == "gumbel":
-            trees.add_gumbel(tree, count, 1.0 if noise else _TIE_BREAK)
+            roots.add_gumbel(tree, count, 1.0 if noise else _TIE_BREAK)
         elif noise:
-            trees.add_dirichlet(tree, count, self.config.noise_alpha, self.config.noise_weight)
+            roots.add_dirichlet(tree, count, self.config.noise_alpha, self.config.noise_weight)
 
     def _evaluate(self, evaluator: Evaluator, size: int) -> None:
         if size > 0:
@@ -162,9 +163,9 @@ class Search:
         count, tree = len(games), self.tree
         if temperatures is None:
             temperatures = np.zeros(count)
-        trees.choose(tree, count, self.rules, temperatures, self._chosen)
-        trees.root_policy(tree, count, self.rules, self._policy)
-        trees.root_values(tree, count, self._values)
+        roots.choose(tree, count, self.rules, temperatures, self._chosen)
+        roots.root_policy(tree, count, self.rules, self._policy)
+        roots.root_values(tree, count, self._values)
         rng[games] = tree.rng[:count]
         edges = tree.edges[:count, : self.game.MAX_LEGAL]
         return SearchResult(

@@ -9,6 +9,14 @@ from typing import Any, Literal
 from rlcore.config import NetworkConfig, SearchConfig
 
 
+def _require(settings: object, least: dict[str, float]) -> None:
+    """Raise ValueError where one of the named settings is below its least sensible value, or not a number."""
+    for name, low in least.items():
+        value = getattr(settings, name)
+        if not value >= low:
+            raise ValueError(f"{name} must be at least {low:g}, not {value}")
+
+
 @dataclass(frozen=True)
 class ActorConfig:
     """How games are played."""
@@ -23,6 +31,14 @@ class ActorConfig:
     """Moves are drawn in proportion to visits for this many plies of a game, then the best is played."""
     random_plies: int = 120
     """The very first games begin after 0 to this many random plies: first samples within seconds, endings early on."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a setting makes no sense."""
+        _require(self, {"threads": 0, "games": 1, "max_plies": 2, "sample_plies": 0, "random_plies": 0})
+        if self.random_plies >= self.max_plies:
+            raise ValueError(f"random_plies ({self.random_plies}) must be below max_plies ({self.max_plies})")
+        if self.max_plies > 10_000:
+            raise ValueError(f"max_plies must be at most 10000, not {self.max_plies}")
 
 
 @dataclass(frozen=True)
@@ -60,6 +76,14 @@ class LearnerConfig:
     publish_steps: int = 25
     """Steps between two publications of new weights to the actors."""
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where a setting makes no sense."""
+        _require(self, {"batch_size": 2, "reuse": 0, "window_min": 1, "window_max": 1, "warmup_steps": 0})
+        _require(self, {"publish_steps": 1, "learning_rate": 0, "weight_decay": 0})
+        for name in ("window_share", "root_value_share", "average"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
+
 
 @dataclass(frozen=True)
 class Config:
@@ -85,6 +109,10 @@ class Config:
     search: SearchConfig = field(default_factory=lambda: SearchConfig(simulations=32, considered=16, interior="gumbel"))
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig(blocks=3, channels=48))
     learner: LearnerConfig = field(default_factory=LearnerConfig)
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a setting makes no sense."""
+        _require(self, {"max_minutes": 0, "history": 1, "checkpoint_minutes": 0, "strength_games": 0, "seed": 0})
 
     def folder(self) -> Path:
         """The run directory."""

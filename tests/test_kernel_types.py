@@ -13,7 +13,7 @@ import pytest
 from numba.core import ir, types
 from numba.core.dispatcher import Dispatcher
 
-from games.chess import encoding, rules
+from games.chess import encoding, moves, rules
 from rlcore.bits import ONE
 from rlcore.jit import JIT
 
@@ -57,7 +57,7 @@ def complaints(kernel: Dispatcher, signature: tuple[Any, ...], seen: set[Any]) -
 @pytest.mark.parametrize(
     ("kernel", "signature"),
     [
-        (rules.legal_actions, (ROW, ACTIONS)),
+        (moves.legal_actions, (ROW, ACTIONS)),
         (rules.apply, (ROW, types.uint16)),
         (rules.position_key, (ROW,)),
         (rules.insufficient_material, (ROW,)),
@@ -69,7 +69,7 @@ def complaints(kernel: Dispatcher, signature: tuple[Any, ...], seen: set[Any]) -
 def test_no_word_turns_signed_or_float(kernel: Dispatcher, signature: tuple[Any, ...]) -> None:
     seen: set[Any] = set()
     assert list(complaints(kernel, signature, seen)) == []
-    if kernel is rules.legal_actions:
+    if kernel is moves.legal_actions:
         assert len(seen) > 10  # the kernels that it calls were looked at
 
 

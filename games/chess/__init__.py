@@ -1,11 +1,14 @@
 """Chess: the public contract, in the order of dependence.
 
 tables     geometry, the numbering of actions, hash keys
-rules      positions, legal moves, playing a move, endings
+attacks    what attacks what
+moves      every legal action of a position
+rules      positions, playing a move, endings
 encoding   what the network sees
 notation   FEN, UCI, SAN, PGN; needs python-chess only for SAN and PGN
 """
 
+from games.chess.attacks import in_check, legal_en_passant
 from games.chess.encoding import (
     BOARD,
     BOARD_WORDS,
@@ -17,6 +20,7 @@ from games.chess.encoding import (
     pack,
     pack_leaf,
 )
+from games.chess.moves import legal_actions
 from games.chess.notation import (
     PgnGame,
     from_san,
@@ -36,11 +40,8 @@ from games.chess.rules import (
     STATE,
     Ending,
     apply,
-    in_check,
     init,
     insufficient_material,
-    legal_actions,
-    legal_en_passant,
     lookback,
     outcome,
     position_key,

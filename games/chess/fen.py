@@ -8,7 +8,9 @@ import re
 
 import numpy as np
 
-from games.chess.rules import MAX_LEGAL, STATE, in_check, init, legal_actions, legal_en_passant, position_key
+from games.chess.attacks import in_check, legal_en_passant
+from games.chess.moves import legal_actions
+from games.chess.rules import MAX_LEGAL, STATE, init, position_key
 from games.errors import BadPosition, shown
 from rlcore.jit import Array
 

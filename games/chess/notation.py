@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 import numpy as np
 
 from games.chess.fen import PIECE_LETTERS, piece_letters, read, square_name, write
-from games.chess.rules import MAX_LEGAL, STATE, Ending, apply, init, legal_actions
+from games.chess.moves import legal_actions
+from games.chess.rules import MAX_LEGAL, STATE, Ending, apply, init
 from games.chess.tables import ACTION_OF, NUM_ACTIONS, TARGET_OF
 from games.errors import BadMove, BadPosition, shown
 from rlcore.jit import Array

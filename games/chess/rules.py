@@ -1,39 +1,27 @@
 """Chess: positions as values, played by free functions over one row of ``STATE``.
 
 Everything in a row is as the side to move sees it: after each move the ranks are mirrored and the sides swapped, so
-one move generator serves both colours. Legal moves are generated directly, without trying them: pinned pieces move
-along their pin, and in check only king moves, captures of the checker and interpositions are made.
+one move generator (``moves``) serves both colours.
 """
 
 from enum import IntEnum
 
 import numpy as np
 
+from games.chess.attacks import en_passant_capturers, in_check, legal_en_passant
+from games.chess.moves import CASTLE_LONG, CASTLE_SHORT
 from games.chess.tables import (
-    A_FILE,
-    ACTION_OF,
-    BETWEEN,
-    BISHOP_LINES,
     BLACK_KEY,
     CASTLING_KEYS,
     EN_PASSANT_KEYS,
-    H_FILE,
-    KING_ATTACKS,
-    KNIGHT_ATTACKS,
     LIGHT_SQUARES,
-    LINE_ATTACKS,
-    LINE_INNER,
-    LINE_WHOLE,
     PIECE_KEYS,
-    RANK_3,
     RANK_8,
     RIGHTS_KEPT,
-    ROOK_LINES,
     TARGET_OF,
-    THROUGH,
 )
-from rlcore.bits import ALL, HAS_PEXT, ONE, ZERO, bit_reverse, byte_swap, extract, lowest, popcount
-from rlcore.jit import Array, Row, njit
+from rlcore.bits import ONE, ZERO, byte_swap, lowest, popcount
+from rlcore.jit import Row, njit
 
 STATE = np.dtype(
     [
@@ -80,20 +68,11 @@ _ONGOING, _CHECKMATE, _STALEMATE, _FIFTY_MOVES, _THREEFOLD, _INSUFFICIENT_MATERI
 
 _NONE = np.uint8(64)
 _MOST = np.uint16(65535)  # where the counts stop
-_SIX, _SEVEN, _EIGHT, _NINE = np.uint64(6), np.uint64(7), np.uint64(8), np.uint64(9)
-_SIXTEEN, _FIFTY_SIX, _SIXTY_THREE = np.uint64(16), np.uint64(56), np.uint64(63)
-_E1, _F1, _G1 = ONE << np.uint64(4), ONE << np.uint64(5), ONE << np.uint64(6)
-_B1, _C1, _D1 = ONE << np.uint64(1), ONE << np.uint64(2), ONE << np.uint64(3)
+_SIX, _SEVEN, _EIGHT = np.uint64(6), np.uint64(7), np.uint64(8)
+_FIFTY_SIX, _SIXTY_THREE = np.uint64(56), np.uint64(63)
 
-# First action of the planes that whole sets of pawns use; add the origin square.
-_PUSH = np.uint64(0 * 64)  # north, one step
-_DOUBLE_PUSH = np.uint64(1 * 64)  # north, two steps
-_CAPTURE_EAST = np.uint64(7 * 64)  # north-east, one step
-_CAPTURE_WEST = np.uint64(49 * 64)  # north-west, one step
-_UNDER_WEST, _UNDER_NORTH, _UNDER_EAST = np.uint64(64 * 64), np.uint64(67 * 64), np.uint64(70 * 64)
 _PLANE = np.uint64(64)
 _ROOK, _QUEEN, _KING = np.uint64(3), np.uint64(4), np.uint64(5)  # kinds, counted from the pawn
-_CASTLE_SHORT, _CASTLE_LONG = np.uint64(15 * 64 + 4), np.uint64(43 * 64 + 4)  # e1 two squares east, west
 
 
 @njit
@@ -113,302 +92,6 @@ def init(state: Row, seed: int) -> None:
     state["fifty"] = np.uint16(0)
     state["ply"] = np.uint16(0)
     state["key"] = position_key(state)
-
-
-# --- attacks ---------------------------------------------------------------------------------------------------------
-
-if HAS_PEXT:
-
-    @njit
-    def _line_attacks(line: int, square: np.uint64, occupied: np.uint64) -> np.uint64:
-        """The squares attacked from a square along one of its four lines."""
-        attacks: np.uint64 = LINE_ATTACKS[line, square, extract(occupied, LINE_INNER[line, square])]
-        return attacks
-
-else:
-
-    @njit
-    def _line_attacks(line: int, square: np.uint64, occupied: np.uint64) -> np.uint64:
-        """The squares attacked from a square along one of its four lines.
-
-        o ^ (o - 2r): subtracting the slider from the occupied squares of its line flips the bits up to the first
-        blocker above it; on the reversed board, below it.
-        """
-        mask = LINE_WHOLE[line, square]
-        on_line = occupied & mask
-        slider = ONE << square
-        up = on_line - (slider << ONE)
-        down = bit_reverse(bit_reverse(on_line) - (bit_reverse(slider) << ONE))
-        attacks: np.uint64 = (up ^ down) & mask
-        return attacks
-
-
-@njit
-def _rook_attacks(square: np.uint64, occupied: np.uint64) -> np.uint64:
-    return _line_attacks(0, square, occupied) | _line_attacks(2, square, occupied)
-
-
-@njit
-def _bishop_attacks(square: np.uint64, occupied: np.uint64) -> np.uint64:
-    return _line_attacks(1, square, occupied) | _line_attacks(3, square, occupied)
-
-
-@njit
-def _beside_straight(squares: np.uint64) -> np.uint64:
-    """The squares with one of the given squares as a neighbour on their rank or file."""
-    return squares << _EIGHT | squares >> _EIGHT | (squares & ~H_FILE) << ONE | (squares & ~A_FILE) >> ONE
-
-
-@njit
-def _beside_diagonally(squares: np.uint64) -> np.uint64:
-    """The squares with one of the given squares as a neighbour on a diagonal."""
-    off_h, off_a = squares & ~H_FILE, squares & ~A_FILE
-    return off_h << _NINE | off_h >> _SEVEN | off_a << _SEVEN | off_a >> _NINE
-
-
-@njit
-def _attacked(state: Row, square: np.uint64, occupied: np.uint64, opponent: np.uint64) -> bool:
-    """Whether one of the ``opponent`` pieces attacks the square when ``occupied`` squares block lines."""
-    place = ONE << square
-    pawns = ((place & ~A_FILE) << _SEVEN) | ((place & ~H_FILE) << _NINE)
-    hits = pawns & state["pawns"] | KNIGHT_ATTACKS[square] & state["knights"] | KING_ATTACKS[square] & state["kings"]
-    if hits & opponent != ZERO:
-        return True
-    if _rook_attacks(square, occupied) & (state["rooks"] | state["queens"]) & opponent != ZERO:
-        return True
-    return bool(_bishop_attacks(square, occupied) & (state["bishops"] | state["queens"]) & opponent != ZERO)
-
-
-@njit
-def in_check(state: Row) -> bool:
-    """Whether the side to move is in check."""
-    king = lowest(state["kings"] & state["own"])
-    return _attacked(state, king, state["own"] | state["opponent"], state["opponent"])
-
-
-# --- legal moves -----------------------------------------------------------------------------------------------------
-
-
-@njit
-def _add_moves(actions: Array, n: np.uint64, origin: np.uint64, targets: np.uint64) -> np.uint64:
-    row = origin << _SIX
-    while targets != ZERO:
-        actions[n] = ACTION_OF[row + lowest(targets)]
-        n += ONE
-        targets &= targets - ONE
-    return n
-
-
-@njit
-def _add_pawn_step(
-    actions: Array, n: np.uint64, targets: np.uint64, back: np.uint64, plane: np.uint64, under: np.uint64
-) -> np.uint64:
-    """Pawn moves of one direction: each target is ``back`` squares from its origin; the last rank promotes."""
-    promoting = targets & RANK_8
-    targets &= ~RANK_8
-    while targets != ZERO:
-        actions[n] = plane + lowest(targets) - back
-        n += ONE
-        targets &= targets - ONE
-    while promoting != ZERO:
-        origin = lowest(promoting) - back
-        actions[n] = plane + origin
-        actions[n + ONE] = under + origin
-        actions[n + ONE + ONE] = under + origin + _PLANE
-        actions[n + ONE + ONE + ONE] = under + origin + _PLANE + _PLANE
-        n += ONE + ONE + ONE + ONE
-        promoting &= promoting - ONE
-    return n
-
-
-@njit
-def _add_pawn_moves(
-    actions: Array, n: np.uint64, pawns: np.uint64, empty: np.uint64, opponent: np.uint64, allowed: np.uint64
-) -> np.uint64:
-    """All pushes and captures (not en passant) of a set of pawns that end on ``allowed`` squares."""
-    pushed = (pawns << _EIGHT) & empty
-    twice = ((pushed & RANK_3) << _EIGHT) & empty & allowed
-    n = _add_pawn_step(actions, n, pushed & allowed, _EIGHT, _PUSH, _UNDER_NORTH)
-    while twice != ZERO:
-        actions[n] = _DOUBLE_PUSH + lowest(twice) - _SIXTEEN
-        n += ONE
-        twice &= twice - ONE
-    prey = opponent & allowed
-    east = ((pawns & ~H_FILE) << _NINE) & prey
-    west = ((pawns & ~A_FILE) << _SEVEN) & prey
-    if (east | west) != ZERO:
-        n = _add_pawn_step(actions, n, east, _NINE, _CAPTURE_EAST, _UNDER_EAST)
-        n = _add_pawn_step(actions, n, west, _SEVEN, _CAPTURE_WEST, _UNDER_WEST)
-    return n
-
-
-@njit
-def _en_passant_is_safe(state: Row, origin: np.uint64, target: np.uint64) -> bool:
-    """Whether capturing in passing leaves the own king unattacked: two pawns leave one rank at once."""
-    taken = ONE << (target - _EIGHT)
-    occupied = (state["own"] | state["opponent"]) & ~taken & ~(ONE << origin) | ONE << target
-    king = lowest(state["kings"] & state["own"])
-    return not _attacked(state, king, occupied, state["opponent"] & ~taken)
-
-
-@njit
-def _en_passant_capturers(state: Row, target: np.uint64) -> np.uint64:
-    """The own pawns that stand beside the pawn which passed over ``target``."""
-    place = ONE << target
-    beside = (place & ~A_FILE) >> _NINE | (place & ~H_FILE) >> _SEVEN
-    capturers: np.uint64 = beside & state["pawns"] & state["own"]
-    return capturers
-
-
-@njit
-def legal_en_passant(state: Row, target: np.uint64) -> bool:
-    """Whether any pawn of the side to move may legally capture in passing onto ``target``."""
-    capturers = _en_passant_capturers(state, target)
-    while capturers != ZERO:
-        if _en_passant_is_safe(state, lowest(capturers), target):
-            return True
-        capturers &= capturers - ONE
-    return False
-
-
-@njit
-def _add_en_passant(state: Row, actions: Array, n: np.uint64) -> np.uint64:
-    target = np.uint64(state["en_passant"])
-    capturers = _en_passant_capturers(state, target)
-    while capturers != ZERO:
-        origin = lowest(capturers)
-        if _en_passant_is_safe(state, origin, target):
-            actions[n] = ACTION_OF[(origin << _SIX) + target]
-            n += ONE
-        capturers &= capturers - ONE
-    return n
-
-
-@njit
-def _add_king_moves(state: Row, actions: Array, n: np.uint64, king: np.uint64) -> np.uint64:
-    """Steps to squares that are not attacked once the king has left its own."""
-    own, opponent = state["own"], state["opponent"]
-    occupied = (own | opponent) & ~(ONE << king)
-    targets = KING_ATTACKS[king] & ~own
-    row = king << _SIX
-    while targets != ZERO:
-        target = lowest(targets)
-        if not _attacked(state, target, occupied, opponent):
-            actions[n] = ACTION_OF[row + target]
-            n += ONE
-        targets &= targets - ONE
-    return n
-
-
-@njit
-def _add_castling(state: Row, actions: Array, n: np.uint64, occupied: np.uint64) -> np.uint64:
-    """The side to move is not in check. The king passes over and lands on squares that are not attacked."""
-    opponent = state["opponent"]
-    if state["castling"] & np.uint8(1) and occupied & (_F1 | _G1) == ZERO:
-        if not _attacked(state, np.uint64(5), occupied, opponent) and not _attacked(state, _SIX, occupied, opponent):
-            actions[n] = _CASTLE_SHORT
-            n += ONE
-    if state["castling"] & np.uint8(2) and occupied & (_B1 | _C1 | _D1) == ZERO:
-        safe = not _attacked(state, np.uint64(3), occupied, opponent)
-        if safe and not _attacked(state, np.uint64(2), occupied, opponent):
-            actions[n] = _CASTLE_LONG
-            n += ONE
-    return n
-
-
-@njit
-def _checks_and_pins(
-    king: np.uint64, snipers: np.uint64, checkers: np.uint64, occupied: np.uint64
-) -> tuple[np.uint64, np.uint64]:
-    """``checkers`` with the sliders that see the king, and the pieces of either side that alone shield it from one."""
-    shields = ZERO
-    while snipers != ZERO:
-        between = BETWEEN[(king << _SIX) + lowest(snipers)] & occupied
-        if between == ZERO:
-            checkers |= snipers & (~snipers + ONE)
-        elif between & (between - ONE) == ZERO:
-            shields |= between
-        snipers &= snipers - ONE
-    return checkers, shields
-
-
-@njit
-def _add_pinned_moves(
-    state: Row, actions: Array, n: np.uint64, pinned: np.uint64, king: np.uint64, occupied: np.uint64
-) -> np.uint64:
-    """Moves of pinned pieces along the line through their king, on their side of it, up to the pinning piece."""
-    queens = state["queens"]
-    while pinned != ZERO:
-        square = lowest(pinned)
-        piece = ONE << square
-        ray = THROUGH[(king << _SIX) + square]
-        if piece & state["pawns"] != ZERO:
-            n = _add_pawn_moves(actions, n, piece, ~occupied, state["opponent"], ray)
-        else:
-            targets = ZERO
-            if piece & (state["rooks"] | queens) != ZERO:
-                targets |= _rook_attacks(square, occupied)
-            if piece & (state["bishops"] | queens) != ZERO:
-                targets |= _bishop_attacks(square, occupied)
-            n = _add_moves(actions, n, square, targets & ray & ~state["own"])
-        pinned &= pinned - ONE
-    return n
-
-
-@njit
-def legal_actions(state: Row, actions: Array) -> np.int64:
-    """Fill ``actions`` ([>= MAX_LEGAL] uint16) with every legal action, each once, and return how many there are."""
-    own, opponent = state["own"], state["opponent"]
-    occupied = own | opponent
-    kings, queens = state["kings"], state["queens"]
-    rooks, bishops = state["rooks"] | queens, state["bishops"] | queens
-    knights, pawns = state["knights"], state["pawns"]
-    king = lowest(kings & own)
-    place = ONE << king
-    n = ZERO
-
-    # Who gives check, and who is pinned? Look at the sliders that would see the king on an empty board.
-    checkers = opponent & (
-        KNIGHT_ATTACKS[king] & knights | (((place & ~A_FILE) << _SEVEN) | ((place & ~H_FILE) << _NINE)) & pawns
-    )
-    snipers = opponent & (ROOK_LINES[king] & rooks | BISHOP_LINES[king] & bishops)
-    pinned = ZERO
-    if snipers != ZERO:
-        checkers, pinned = _checks_and_pins(king, snipers, checkers, occupied)
-        pinned &= own
-        if pinned != ZERO and checkers == ZERO:
-            n = _add_pinned_moves(state, actions, n, pinned, king, occupied)
-
-    n = _add_king_moves(state, actions, n, king)
-    allowed = ALL
-    if checkers != ZERO:
-        if checkers & (checkers - ONE) != ZERO:
-            return np.int64(n)  # double check: only the king moves
-        allowed = checkers | BETWEEN[(king << _SIX) + lowest(checkers)]
-    elif state["castling"] & np.uint8(3):
-        n = _add_castling(state, actions, n, occupied)
-
-    free = own & ~pinned
-    allowed &= ~own
-    n = _add_pawn_moves(actions, n, free & pawns, ~occupied, opponent, allowed)
-    if state["en_passant"] != _NONE:
-        n = _add_en_passant(state, actions, n)
-    pieces = free & knights
-    while pieces != ZERO:
-        square = lowest(pieces)
-        n = _add_moves(actions, n, square, KNIGHT_ATTACKS[square] & allowed)
-        pieces &= pieces - ONE
-    pieces = free & bishops & _beside_diagonally(~own)
-    while pieces != ZERO:
-        square = lowest(pieces)
-        n = _add_moves(actions, n, square, _bishop_attacks(square, occupied) & allowed)
-        pieces &= pieces - ONE
-    pieces = free & rooks & _beside_straight(~own)
-    while pieces != ZERO:
-        square = lowest(pieces)
-        n = _add_moves(actions, n, square, _rook_attacks(square, occupied) & allowed)
-        pieces &= pieces - ONE
-    return np.int64(n)
 
 
 # --- playing a move --------------------------------------------------------------------------------------------------
@@ -558,9 +241,9 @@ def apply(state: Row, action: int) -> None:
             state["opponent"] ^= ONE << taken
             key ^= _piece_key(turn ^ ONE, ZERO, taken, mirror)
     elif kind == _KING:
-        if number == _CASTLE_SHORT:
+        if number == CASTLE_SHORT:
             key ^= _castle(state, _SEVEN, np.uint64(5), turn, mirror)
-        elif number == _CASTLE_LONG:
+        elif number == CASTLE_LONG:
             key ^= _castle(state, ZERO, np.uint64(3), turn, mirror)
     key ^= _piece_key(turn, kind, target, mirror)
     key ^= _lose_rights(state, origin, target, turn)
@@ -570,7 +253,7 @@ def apply(state: Row, action: int) -> None:
 
     if pawn and plane == ONE:  # two steps north
         passed = (origin + _EIGHT) ^ _FIFTY_SIX
-        if _en_passant_capturers(state, passed) != ZERO and legal_en_passant(state, passed):
+        if en_passant_capturers(state, passed) != ZERO and legal_en_passant(state, passed):
             state["en_passant"] = np.uint8(passed)
             key ^= EN_PASSANT_KEYS[passed ^ (mirror ^ _FIFTY_SIX)]
     state["key"] = key
