@@ -6,6 +6,7 @@ nothing depends on which thread is faster, so a run repeats itself from its seed
 """
 
 import copy
+import math
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,7 @@ from selfplay.record import GameRecord, join, split
 from selfplay.report import Report
 from selfplay.window import Window
 
-_MAX_STEPS_A_ROUND = 64  # after a resume many may be due; the display should not stand still
+_CATCH_UP = 1.25  # how much faster the learner may go than games are made, where it is behind
 _MOST_ACTORS = 4  # more threads in one process get in each other's way
 _LATEST = 200  # games that draw rate, length and endings are reported over
 
@@ -163,9 +164,7 @@ class Run:
 
     def round(self, pool: ThreadPoolExecutor) -> tuple[list[GameRecord], StepLosses | None]:
         """One ply in every game, and the gradient steps that are due."""
-        due = self.learner.steps_due(self.window.total)
-        steps = min(due, _MAX_STEPS_A_ROUND) if self.window.positions > 0 else 0
-        learning = pool.submit(self.learner.train, self.window, steps)
+        learning = pool.submit(self.learner.train, self.window, self._steps_now())
         playing = [
             pool.submit(actor.play, evaluator, self.version)
             for actor, evaluator in zip(self.actors, self.evaluators, strict=True)
@@ -180,6 +179,19 @@ class Run:
         if self.learner.steps - self._published_at >= self.config.learner.publish_steps:
             self.publish()
         return finished, losses
+
+    def _steps_now(self) -> int:
+        """The gradient steps of this round: those due, spread evenly, for games come home in bursts.
+
+        A round makes as many positions as there are games in progress; a quarter more than pay for them may be taken,
+        so that actors and learner finish at about the same time.
+        """
+        if self.window.positions == 0:
+            return 0
+        learner = self.config.learner
+        made = sum(len(actor.builders) for actor in self.actors)
+        most = math.ceil(_CATCH_UP * made * learner.reuse / learner.batch_size)
+        return max(min(self.learner.steps_due(self.window.total), most), 0)
 
     def publish(self) -> None:
         """Hand the averaged weights to the actors."""
