@@ -89,11 +89,13 @@ class TorchEvaluator:
         if self.on_device:
             self._unpack = TorchUnpacker(layout, self.device, self.dtype)
             return
+        if self.dtype not in (torch.float32, torch.bfloat16):
+            raise ValueError(f"on a CPU a network plays in float32 or bfloat16, not in {self.dtype}")
         bits = np.uint16 if self.dtype == torch.bfloat16 else np.float32
         self._values = plane_values(layout, bits)
         self._planes = np.zeros((self.batch_size, layout.squares, layout.num_planes), bits)
         images = torch.from_numpy(as_images(self._planes, layout))
-        self._input = images.view(torch.bfloat16) if self.dtype == torch.bfloat16 else images.to(self.dtype)
+        self._input = images.view(torch.bfloat16) if self.dtype == torch.bfloat16 else images
 
     def twin(self) -> Self:
         """Another evaluator with the same weights, now and after every ``update`` of either, for another thread."""

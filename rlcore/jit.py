@@ -15,9 +15,11 @@ Set ``NUMBA_DISABLE_JIT=1`` to run everything as plain Python (for a debugger), 
 cache.
 """
 
+import contextlib
 import hashlib
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
@@ -69,31 +71,38 @@ def _fingerprint() -> str:
 
 
 def _cache_home() -> Path:
-    """Where compiled kernels of all versions lie; a private temporary folder where the usual one is not writable."""
+    """Where compiled kernels of all versions lie."""
     if chosen := os.environ.get("RLCORE_CACHE_DIR"):
         return Path(chosen)
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return base / "rlcore" / "kernels"
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "rlcore" / "kernels"
 
 
 def _prepare_cache() -> Path:
-    """Point numba at this version's folder, made if missing, and remove the oldest others."""
-    home = _cache_home()
+    """This version's folder, made if missing; a private temporary one where the usual place is not to be had."""
     try:
+        home = _cache_home()
         folder = home / _fingerprint()
         folder.mkdir(parents=True, exist_ok=True)
         os.utime(folder)  # "used now", so that pruning removes the folders longest unused
-    except OSError:
+    except (OSError, RuntimeError):  # not writable; no home folder
         return Path(tempfile.mkdtemp(prefix="rlcore-kernels-"))
-    others = sorted((p for p in home.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True)
-    for old in others[_KEPT_FOLDERS:]:
-        shutil.rmtree(old, ignore_errors=True)
+    _prune(home)
     return folder
+
+
+def _prune(home: Path) -> None:
+    """Remove all but the newest few versions' folders; whatever has another name is not ours."""
+    with contextlib.suppress(OSError):  # another process may be pruning too
+        ours = [path for path in home.iterdir() if re.fullmatch("[0-9a-f]{16}", path.name) and path.is_dir()]
+        ours.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in ours[_KEPT_FOLDERS:]:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 class _FirstCompilation(event.Listener):  # type: ignore[misc]

@@ -36,17 +36,17 @@ class Case(NamedTuple):
     """How many move sequences of that length there are, as the suite says."""
 
 
-def start(game: "Game", text: str = "") -> Array:
-    """A row with the position written as ``text``, or the start position.
+def start(game: "Game", text: str = "startpos") -> Array:
+    """A row with the position written as ``text``; "startpos" is the start position.
 
     Raises:
         ValueError: the game's own error for a text that is no position.
     """
     states = np.zeros(1, game.STATE)
-    if text:
-        game.read(states[0], text)
-    else:
+    if text == "startpos":
         game.init(states[0], 0)
+    else:
+        game.read(states[0], text)
     row: Array = states[0]
     return row
 

@@ -11,7 +11,18 @@ from rlcore.jit import Array, njit
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_27, _30, _31, _11 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(11)
+_12, _27, _30, _31 = np.uint64(12), np.uint64(27), np.uint64(30), np.uint64(31)
+
+
+def seed_of(*numbers: int) -> np.uint64:
+    """A generator's first state from some numbers, each mixed in, so that neighbours share nothing."""
+    state = 0
+    for number in numbers:
+        z = (state + number + 1) * 0x9E3779B97F4A7C15 % 2**64
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+        state = z ^ z >> 31
+    return np.uint64(state)
 
 
 @njit
@@ -28,12 +39,12 @@ def next_word(rng: Array, i: int) -> np.uint64:
 @njit
 def uniform(rng: Array, i: int) -> float:
     """A number strictly between 0 and 1."""
-    return (float(next_word(rng, i) >> _11) + 0.5) * (1.0 / 9007199254740992.0)
+    return (float(next_word(rng, i) >> _12) + 0.5) * (1.0 / 4503599627370496.0)  # 52 bits and a half: never rounds to 1
 
 
 @njit
 def below(rng: Array, i: int, n: int) -> int:
-    """An integer in ``[0, n)``; the bias of at most n / 2^53 does not matter for the few hundreds used here."""
+    """An integer in ``[0, n)``; the bias of at most n / 2^52 does not matter for the few hundreds used here."""
     return int(uniform(rng, i) * n)
 
 

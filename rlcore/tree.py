@@ -266,12 +266,13 @@ def select(tree: Tree, num_trees: int, schedule: Array, rules: Rules) -> None:
     for b in range(num_trees):
         n, depth = 0, 0
         while tree.nodes[b, n]["num_edges"] > 0:
-            if depth == 0 and rules.root == GUMBEL:
-                e = _select_halving(tree, b, schedule, rules)
-            elif rules.interior == GUMBEL:
-                e = _select_deterministic(tree, b, n, rules)
-            else:
+            rule = rules.root if depth == 0 else rules.interior
+            if rule == PUCT:
                 e = _select_puct(tree, b, n, rules)
+            elif depth == 0:
+                e = _select_halving(tree, b, schedule, rules)
+            else:
+                e = _select_deterministic(tree, b, n, rules)
             tree.path_nodes[b, depth] = n
             tree.path_edges[b, depth] = e
             depth += 1

@@ -25,20 +25,29 @@ def main() -> int:
     try:
         config = read_settings()
         from rlcore.checkpoint import CheckpointError
+        from rlcore.metrics import MetricsError
         from selfplay.learner import NonFiniteError
         from selfplay.log import LogError
         from selfplay.loop import train
         from selfplay.report import Report
-    except ConfigError as error:
-        print(f"selfplay: {error}", file=sys.stderr)
-        return 2
+    except (ConfigError, OSError) as error:
+        return fail(error)
+    except KeyboardInterrupt:
+        print("Stopped before training began.")
+        return 0
     try:
         with Report() as report:
             train(config, report)
-    except (ConfigError, CheckpointError, LogError, NonFiniteError, FloatingPointError, OSError) as error:
-        print(f"selfplay: {error}", file=sys.stderr)
-        return 2
+    except (ConfigError, CheckpointError, LogError, MetricsError, NonFiniteError, FloatingPointError, OSError) as error:
+        return fail(error)
+    except MemoryError:
+        return fail("there is not enough memory for this many games and simulations")
     return 0
+
+
+def fail(error: object) -> int:
+    print(f"selfplay: {error}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 from rlcore.evaluators import Evaluator
 from rlcore.game import Game, new_history
 from rlcore.jit import Array
-from rlcore.rng import below, next_word
+from rlcore.rng import below, next_word, seed_of
 from rlcore.search import Search, SearchResult
 from selfplay.config import Config
 from selfplay.record import GameRecord, RecordBuilder
@@ -28,10 +28,13 @@ class Actor:
         self.game, self.config = game, config
         self._next_id, self._stride, self._taken = index, total, taken
         size = config.actor.games
-        self.history = new_history(game, size, config.actor.max_plies + 1)
+        self._waiting: list[tuple[GameRecord, np.uint64]] = []  # games from a checkpoint without a slot yet
+        self.history = new_history(game, size, config.actor.max_plies + 2)
         self.rng = np.zeros(size, np.uint64)
         self.builders: list[RecordBuilder | None] = [None] * size
-        self.search = Search(game, config.search, size, config.history, config.actor.max_plies)
+        # What a game at the ply limit is worth is not known, unless a setting says so: then the search knows it too.
+        limit = config.actor.max_plies if config.learner.ply_limit_value == "draw" else 0
+        self.search = Search(game, config.search, size, config.history, limit)
         self.seconds = 0.0
         """Time spent in ``play`` since this actor was made, that of the evaluator among it."""
         self.root_values: Array = np.zeros((size, 2), np.float32)
@@ -47,30 +50,42 @@ class Actor:
         """What a checkpoint keeps: each game so far as a record, and its generator's state ([n] uint64)."""
         slots = [i for i, builder in enumerate(self.builders) if builder is not None]
         records = [builder.to_record() for builder in self.builders if builder is not None]
-        return records, self.rng[slots].copy()
+        waiting = np.array([state for _, state in self._waiting], np.uint64)
+        return records + [record for record, _ in self._waiting], np.concatenate([self.rng[slots], waiting])
 
     def positions_in_progress(self) -> int:
         """Trainable positions of the games that go on."""
         return sum(builder.positions for builder in self.builders if builder is not None)
 
     def restore(self, records: list[GameRecord], rng: Array) -> None:
-        """Take up games from a checkpoint in free slots, by playing their moves again."""
-        free = [i for i, builder in enumerate(self.builders) if builder is None]
-        for slot, record, state in zip(free, records, rng, strict=False):
-            self.builders[slot] = RecordBuilder.from_record(record)
-            self.rng[slot] = state
-            self.game.begin(self.history, slot, record.seed)
-            slots = self._games[slot : slot + 1]
-            for action in record.actions:
-                self.game.advance(self.history, slots, np.array([action], np.uint16))
+        """Take up games from a checkpoint; those for which there is no slot wait until there is one."""
+        self._waiting += zip(records, rng, strict=True)
+        longest = max((len(record.plies) for record in records), default=0)
+        if longest + 2 > self.history.states.shape[1]:  # the ply limit was higher then
+            self.history = new_history(self.game, len(self.builders), longest + 2)
+        for slot, builder in enumerate(self.builders):
+            if builder is None and self._waiting:
+                self._go_on(slot, *self._waiting.pop(0))
+
+    def _go_on(self, slot: int, record: GameRecord, state: np.uint64) -> None:
+        """Put a game from a checkpoint into a slot, by playing its moves again."""
+        self.builders[slot] = RecordBuilder.from_record(record)
+        self.rng[slot] = state
+        self.game.begin(self.history, slot, record.seed)
+        slots = self._games[slot : slot + 1]
+        for action in record.actions:
+            self.game.advance(self.history, slots, np.array([action], np.uint16))
 
     def _begin(self, slot: int, version: int) -> None:
-        """Start the next game that nobody has."""
+        """Go on with a game that waits, or start the next one that nobody has."""
+        if self._waiting:
+            self._go_on(slot, *self._waiting.pop(0))
+            return
         while self._next_id in self._taken:
             self._next_id += self._stride
         game_id = self._next_id
         self._next_id += self._stride
-        self.rng[slot] = np.uint64((self.config.seed * 0x9E3779B97F4A7C15 + game_id * 0xD1342543DE82EF95) % 2**64)
+        self.rng[slot] = seed_of(self.config.seed, game_id)
         seed = int(next_word(self.rng, slot) >> np.uint64(1))
         self.builders[slot] = RecordBuilder(game_id, seed, version)
         self.game.begin(self.history, slot, seed)

@@ -9,7 +9,7 @@ import numpy as np
 from agents.players import Player
 from rlcore.game import Game, History, new_history
 from rlcore.jit import Array
-from rlcore.rng import below
+from rlcore.rng import below, seed_of
 
 
 class Match(NamedTuple):
@@ -58,12 +58,10 @@ def play_match(
         progress: called with the number of finished games whenever it grows.
     """
     history = new_history(game, games, max_plies + opening_plies + 2)
-    rng = np.array(
-        [(seed * 0x9E3779B97F4A7C15 + (g // 2) * 0xD1342543DE82EF95) % 2**64 for g in range(games)], np.uint64
-    )
+    rng = np.array([seed_of(seed, g // 2) for g in range(games)], np.uint64)
     for g in range(games):
         _open(game, history, g, rng, opening_plies)
-    rng += np.arange(games, dtype=np.uint64)  # from here on the two games of a pair differ
+    rng = np.array([seed_of(seed, g // 2, g % 2) for g in range(games)], np.uint64)  # the games of a pair differ
     board = _Board(game, history, games, max_plies)
     active = board.unfinished(np.arange(games, dtype=np.int32))
     while len(active):

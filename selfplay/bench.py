@@ -27,7 +27,7 @@ Figure = dict[str, Any]
 TREES, SIMULATIONS, HISTORY = 64, 800, 8  # of the search that is measured
 
 
-def _figure(name: str, game: Game, values: list[float], unit: str, **more: Any) -> Figure:
+def _figure(name: str, game: Game, values: list[float], unit: str, version: str = __version__, **more: Any) -> Figure:
     """One line: the median and the extremes of the rounds, a second of wall time."""
     return {
         "name": name,
@@ -35,7 +35,7 @@ def _figure(name: str, game: Game, values: list[float], unit: str, **more: Any) 
         "value": statistics.median(values),
         "unit": unit,
         "threads": 1,
-        "version": __version__,
+        "version": version,
         "least": min(values),
         "most": max(values),
         "rounds": len(values),
@@ -43,11 +43,11 @@ def _figure(name: str, game: Game, values: list[float], unit: str, **more: Any) 
     }
 
 
-def machine() -> Figure:
+def _machine() -> Figure:
     """What the figures were measured on."""
     versions = {name: metadata.version(name) for name in ("numpy", "numba")}
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return {"name": "machine", "processor": platform.machine(), "cores": os.cpu_count(), "load": load, **versions}
+    return {"processor": platform.machine(), "cores": os.cpu_count(), "load": load, **versions}
 
 
 def _in_turn(
@@ -131,7 +131,9 @@ def bench_perft(game: Game, rounds: int) -> Iterator[Figure]:
     finally:
         if peer:
             peer.close()
-    theirs = _figure("perft", game, others, "nodes/s", peer=peer.name) if peer else None
+    theirs = (
+        _figure("perft stockfish", game, others, "nodes/s", peer.name.split()[-1], peer=peer.name) if peer else None
+    )
     yield from _with_ratio(_figure("perft", game, mine, "nodes/s", depth=depth), theirs)
 
 
@@ -146,8 +148,11 @@ def bench_search(game: Game, rounds: int) -> Iterator[Figure]:
         ours()  # compiles, and touches the memory
         mine, others = _in_turn(rounds, ours, peer)
         name = f"search {root}"
-        theirs = _figure(name, game, others, "simulations/s", peer="OpenSpiel MCTSBot") if peer else None
-        sizes = {"trees": TREES, "simulations": SIMULATIONS, "history": HISTORY}
+        theirs = None
+        if peer:
+            version = metadata.version("open_spiel")
+            theirs = _figure(f"{name} open_spiel", game, others, "simulations/s", version, peer="OpenSpiel MCTSBot")
+        sizes: dict[str, Any] = {"trees": TREES, "simulations": SIMULATIONS, "history": HISTORY}
         yield from _with_ratio(_figure(name, game, mine, "simulations/s", **sizes), theirs)
 
 
@@ -203,7 +208,6 @@ BENCHES = {"perft": bench_perft, "search": bench_search}
 
 def run(names: list[str], game: Game, rounds: int) -> None:
     """Measure and print, a line as soon as it is known."""
-    print(json.dumps(machine()), flush=True)
     for name in names:
         for figure in BENCHES[name](game, rounds):
-            print(json.dumps(figure), flush=True)
+            print(json.dumps(figure | {"machine": _machine()}), flush=True)

@@ -129,18 +129,28 @@ class ConfigError(ValueError):
     """Settings that make no sense, or do not fit the run they are to go on with."""
 
 
+_NESTED = {"actor": ActorConfig, "search": SearchConfig, "network": NetworkConfig, "learner": LearnerConfig}
+
+
 def _fill(kind: Any, values: dict[str, Any], place: str) -> Any:
-    """A dataclass from a dictionary; unknown names are refused, missing ones take their default."""
+    """A dataclass from a dictionary; unknown names and wrong types are refused, missing ones take their default."""
     fields = {f.name: f for f in dataclasses.fields(kind)}
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise ConfigError(f"{place} holds an unknown setting: {unknown[0]}")
-    nested = {"actor": ActorConfig, "search": SearchConfig, "network": NetworkConfig, "learner": LearnerConfig}
+    usual = kind()
     filled = {}
     for name, value in values.items():
-        if name in nested and isinstance(value, dict):
-            value = _fill(nested[name], value, place)
-        filled[name] = tuple(value) if isinstance(value, list) else value
+        default = getattr(usual, name)
+        if name in _NESTED and isinstance(value, dict):
+            value = _fill(_NESTED[name], value, place)
+        elif isinstance(default, tuple) and isinstance(value, list):
+            value = tuple(value)
+        elif isinstance(default, float) and isinstance(value, int):
+            value = float(value)
+        if default is not None and type(value) is not type(default):
+            raise ConfigError(f"{place}: the setting {name} cannot be {value!r}")
+        filled[name] = value
     try:
         return kind(**filled)
     except (TypeError, ValueError) as error:

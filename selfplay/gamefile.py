@@ -24,6 +24,9 @@ class GameFile:
         self.game = game
         self.path = folder / f"games.{game.FILE_SUFFIX}"
         present = self._cut_torn_game()
+        if not present <= log.ids:  # games of another log
+            self.path.unlink()
+            present = set()
         self._file = self.path.open("ab")
         if present != log.ids:
             self.append(record for record in log.records() if record.id not in present)

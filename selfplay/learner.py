@@ -66,12 +66,20 @@ class Learner:
         size = (config.learner.batch_size, self.layout.squares, self.layout.num_planes)
         self._images = np.zeros(size, np.float32)
         self.steps = 0
+        self.samples = 0
+        """Positions trained on so far, each as often as it was."""
+        self.credit = 0.0
+        """Positions that may still be trained on: each new one earns ``reuse`` of them, a step costs a batch."""
         self.seconds = 0.0
         """Time spent in gradient steps by this process."""
 
-    def steps_due(self, positions: int) -> int:
-        """How many more steps the positions made so far pay for, at ``reuse`` uses each."""
-        return int(positions * self.config.learner.reuse / self.config.learner.batch_size) - self.steps
+    def earn(self, positions: int) -> None:
+        """Note new positions; they pay for ``reuse`` uses each."""
+        self.credit += positions * self.config.learner.reuse
+
+    def steps_due(self) -> int:
+        """How many gradient steps the positions made so far still pay for."""
+        return int(self.credit / self.config.learner.batch_size)
 
     def train(self, window: Window, steps: int) -> StepLosses | None:
         """Take gradient steps; returns the means of their losses, None where there were none to take.
@@ -106,6 +114,8 @@ class Learner:
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.steps += 1
+        self.samples += self.config.learner.batch_size
+        self.credit -= self.config.learner.batch_size
         self._update_average()
         with torch.no_grad():
             entropy = policy_entropy(logits, legal, counts).mean()
@@ -148,12 +158,14 @@ class Learner:
             "trained": dict(self.network.state_dict()),
             "optimizer": optimizer,
         }
-        return tensors, {"steps": self.steps, "generator": self.generator.bit_generator.state, **optimizer_state}
+        counters = {"steps": self.steps, "samples": self.samples, "credit": self.credit}
+        return tensors, {**counters, "generator": self.generator.bit_generator.state, **optimizer_state}
 
     def load(self, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
         """Undo ``save``."""
         self.average.load_state_dict(tensors["weights"])
         self.network.load_state_dict(tensors["trained"])
         self.optimizer.load_state_dict(unflatten_optimizer(tensors["optimizer"], state))
-        self.steps = int(state["steps"])
+        self.optimizer.param_groups[0]["weight_decay"] = self.config.learner.weight_decay  # it may have been changed
+        self.steps, self.samples, self.credit = int(state["steps"]), int(state["samples"]), float(state["credit"])
         self.generator.bit_generator.state = state["generator"]

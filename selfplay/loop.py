@@ -19,6 +19,7 @@ from rlcore.metrics import read as read_metrics
 from selfplay.arena import Match
 from selfplay.config import Config
 from selfplay.learner import StepLosses
+from selfplay.record import GameRecord
 from selfplay.report import Report, Status
 from selfplay.run import Run
 from selfplay.strength import check_strength
@@ -61,7 +62,9 @@ class Meter:
             self._marks.popleft()
 
     def rate(self, name: str) -> float:
-        """Growth a second."""
+        """Growth a second; not known before there are two marks."""
+        if not self._marks:
+            return math.nan
         (start, first), (end, last) = self._marks[0], self._marks[-1]
         return (last[name] - first[name]) / (end - start) if end > start else math.nan
 
@@ -178,7 +181,7 @@ class Loop:
             batch_fill=batch / config.actor.games,
             steps=learner.steps,
             version=run.version,
-            reuse=learner.steps * config.learner.batch_size / window.total if window.total else math.nan,
+            reuse=learner.samples / window.total if window.total else math.nan,
             window=window.positions,
             learning_rate=learner.learning_rate(),
             policy_loss=means[0],
@@ -186,7 +189,7 @@ class Loop:
             value_loss=means[2],
             policy_entropy=means[3],
             value_spread=float(values.std()),
-            draw_rate=sum(record.value == 0 for record in latest) / len(latest) if latest else math.nan,
+            draw_rate=sum(self._is_draw(record) for record in latest) / len(latest) if latest else math.nan,
             game_length=float(np.mean([len(record.plies) for record in latest])) if latest else math.nan,
             endings=dict(endings.most_common()),
             shares=self._shares(),
@@ -194,6 +197,10 @@ class Loop:
             board_title=title,
             reuse_target=config.learner.reuse,
         )
+
+    def _is_draw(self, record: GameRecord) -> bool:
+        """Drawn by the rules; a game broken off is none."""
+        return record.value == 0 and record.ending != int(self.run.game.Ending.MAX_PLIES)
 
     def _network_name(self) -> str:
         network = self.config.network
@@ -263,8 +270,8 @@ def train(config: Config, report: Report) -> None:
     Raises:
         ConfigError, LogError, CheckpointError, NonFiniteError: with one clear line each.
     """
-    run = Run(games.load(config.game), config, report)
     stop = Stop(report)
+    run = Run(games.load(config.game), config, report)
     try:
         if run.resumed_from is not None:
             report.recall(read_metrics(run.folder))

@@ -8,8 +8,11 @@ nothing depends on which thread is faster, so a run repeats itself from its seed
 import copy
 import math
 import os
+import shlex
+import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +34,22 @@ from selfplay.window import Window
 _CATCH_UP = 1.25  # how much faster the learner may go than games are made, where it is behind
 _MOST_ACTORS = 4  # more threads in one process get in each other's way
 _LATEST = 200  # games that draw rate, length and endings are reported over
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _python() -> str:
+    """This interpreter, as one would type it here."""
+    try:
+        inside = Path(sys.prefix).relative_to(Path.cwd())
+    except ValueError:
+        return "python"
+    return str(inside / Path(sys.executable).relative_to(sys.prefix))
 
 
 def choose_device(name: str) -> torch.device:
@@ -60,7 +79,7 @@ class Run:
         self.folder = config.folder()
         self.device = choose_device(config.device)
         self.dtype = choose_dtype(self.device)
-        self._open_folder()
+        self._check_folder()
         self.log = GameLog(self.folder / "games.log", game.name, warn=report.line)
         self.learner = Learner(game, config, self.device, low_precision=self.dtype == torch.bfloat16)
         self.window = Window(game, config.learner, config.history, config.actor.max_plies)
@@ -78,27 +97,38 @@ class Run:
         self.actors = self._make_actors(saved)
         if saved is not None:
             self._restore(saved)
+        else:
+            self.learner.earn(self.log.positions)
         self.game_file = self._open_game_file()
         self.metrics = Metrics(self.folder)
         self.metrics.rewind(self.learner.steps)
         self.evaluators = self._make_evaluators()
+        self._write_config()
 
     # --- opening -----------------------------------------------------------------------------------------------------
 
-    def _open_folder(self) -> None:
+    def _check_folder(self) -> None:
         """Make the folder, or check that its run can be gone on with under these settings."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "config.json"
-        if path.exists():
-            saved = read_config(path)
-            for name in ("game", "network", "history"):
-                if getattr(saved, name) != getattr(self.config, name):
-                    raise ConfigError(
-                        f"{self.folder} holds a run with {name} = {getattr(saved, name)}; "
-                        f"go on with that, or choose another --run-dir"
-                    )
+        if not path.exists():
+            return
+        saved = read_config(path)
+        for name in ("game", "network", "history", "learner.optimizer"):
+            before, now = (attrgetter(name)(config) for config in (saved, self.config))
+            if before != now:
+                raise ConfigError(
+                    f"{self.folder} holds a run with {name} = {before}; go on with that, or choose another --run-dir"
+                )
+
+    def _write_config(self) -> None:
+        """Note the settings, once it is known that the run goes on with them."""
+        path = self.folder / "config.json"
         temporary = path.with_suffix(".tmp")
-        temporary.write_text(self.config.to_json(), encoding="utf-8")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(self.config.to_json())
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
 
     def _fill_window(self) -> None:
@@ -116,7 +146,7 @@ class Run:
         rng = np.frombuffer(saved.blobs["rng"], np.uint64) if saved else np.zeros(0, np.uint64)
         going_on = [i for i, record in enumerate(records) if record.id not in self.log.ids]
         taken = self.log.ids | {records[i].id for i in going_on}
-        total = self.config.actor.threads or min(max((os.cpu_count() or 1) - 1, 1), _MOST_ACTORS)
+        total = self.config.actor.threads or min(max(_cores() - 1, 1), _MOST_ACTORS)
         actors = [Actor(self.game, self.config, index, total, taken) for index in range(total)]
         for index, actor in enumerate(actors):
             mine = going_on[index::total]
@@ -128,6 +158,15 @@ class Run:
         self.learner.load(saved.tensors, state["learner"])
         self.published.load_state_dict(saved.tensors["published"])
         self.version, self._published_at = int(state["version"]), int(state["published_at"])
+        newest = max((record.last_version for record in self.latest), default=0)
+        if newest > self.version:  # games of weights that a kill took: their numbers are not given twice
+            self.version = newest + 1
+        self.learner.earn(max(self.log.positions - int(state["positions"]), 0))
+        if self.log.games < int(state["games"]):
+            self.report.line(
+                f"{self.log.path.name} holds {self.log.games:,} games, the checkpoint has seen {state['games']:,}: "
+                f"the missing ones are lost to the replay window; training goes on with new ones."
+            )
         self.seconds_before = float(state["seconds"])
         self.saves = int(saved.name)
         self.resumed_from = saved.name
@@ -153,11 +192,13 @@ class Run:
 
     def how_to_go_on(self) -> list[tuple[str, str]]:
         """What a person may want to do next, and the command for it."""
-        where = "" if self.config.run_dir is None else f" --run-dir {self.folder}"
+        folder = shlex.quote(str(self.folder))
+        where = "" if self.config.run_dir is None else f" --run-dir {folder}"
+        python, options = _python(), f"--game {self.game.name}"
         return [
-            ("go on training", f"python scripts/selfplay.py --game {self.game.name}{where}"),
-            ("play against it", f"python scripts/play.py --game {self.game.name}{where}"),
-            ("measure its strength", f"python scripts/match.py --game {self.game.name} --engine {self.folder}"),
+            ("go on training", f"{python} scripts/selfplay.py {options}{where}"),
+            ("play against it", f"{python} scripts/play.py {options}{where}"),
+            ("measure its strength", f"{python} scripts/match.py {options} --engine {folder}"),
         ]
 
     # --- going on ----------------------------------------------------------------------------------------------------
@@ -170,9 +211,11 @@ class Run:
             for actor, evaluator in zip(self.actors, self.evaluators, strict=True)
         ]
         finished = [record for future in playing for record in future.result()]
+        finished.sort(key=lambda record: record.id)  # whatever slots they were played in
         losses = learning.result()
         self.log.append(finished)
         self.window.add(finished)
+        self.learner.earn(sum(record.positions for record in finished))
         self.latest.extend(finished)
         if self.game_file is not None:
             self.game_file.append(finished)
@@ -191,7 +234,7 @@ class Run:
         learner = self.config.learner
         made = sum(len(actor.builders) for actor in self.actors)
         most = math.ceil(_CATCH_UP * made * learner.reuse / learner.batch_size)
-        return max(min(self.learner.steps_due(self.window.total), most), 0)
+        return max(min(self.learner.steps_due(), most), 0)
 
     def publish(self) -> None:
         """Hand the averaged weights to the actors."""

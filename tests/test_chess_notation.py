@@ -123,7 +123,7 @@ def test_bad_fen_gets_one_sentence(fen: str, complaint: str) -> None:
         (f"{BOARD} w qkQK - 0 1", f"{BOARD} w KQkq - 0 1"),
         (f"{BOARD} w KQkq - 00 0", f"{BOARD} w KQkq - 0 1"),
         (f"  {BOARD}\tw  KQkq - 0 1\r\n", f"{BOARD} w KQkq - 0 1"),
-        (f"{BOARD} b Kq - 65535 32768", f"{BOARD} b Kq - 65535 32768"),
+        (f"{BOARD} b Kq - 150 32768", f"{BOARD} b Kq - 150 32768"),
         (
             "rnbqkbnr/pppp1ppp/8/4p3/8/8/PPPPPPPP/RNBQKBNR w KQkq e6 0 2",
             "rnbqkbnr/pppp1ppp/8/4p3/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 2",

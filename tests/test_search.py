@@ -9,7 +9,7 @@ import pytest
 import games
 from rlcore import tree as trees
 from rlcore.config import SearchConfig
-from rlcore.evaluators import Batch, Uniform
+from rlcore.evaluators import Uniform
 from rlcore.game import new_history
 from rlcore.search import Search, SearchResult, halving_schedule
 
@@ -35,17 +35,6 @@ def search(positions, evaluator=None, seed=0, noise=False, history=1, max_plies=
 
 def played(result: SearchResult, book, g=0) -> str:
     return chess.to_text(book.states[g, book.length[g] - 1], int(result.actions[g]))
-
-
-class Oracle:
-    """Gives each action a fixed value for whoever plays it, by its number: a bandit with known arms."""
-
-    def __init__(self, arms: np.ndarray) -> None:
-        self.arms = arms
-
-    def __call__(self, batch: Batch, size: int) -> None:
-        Uniform()(batch, size)
-        batch.values[:size, 0] = self.arms[:size]
 
 
 # --- sequential halving ----------------------------------------------------------------------------------------------
@@ -153,6 +142,13 @@ def test_gumbel_root_samples_the_prior_without_simulations_that_tell_anything():
     assert all(abs(count - expected) < 5 * spread for count in counts.values())
 
 
+def test_a_puct_root_is_puct_whatever_lies_below_it():
+    """c_init decides how the root shares out its visits, also above Gumbel's deterministic rule."""
+    fen = "6k1/5ppp/8/8/8/8/8/R3K3 w - - 0 1"
+    wide, narrow = (search([fen], root="puct", interior="gumbel", simulations=300, c_init=c)[1] for c in (100.0, 1.25))
+    assert wide.visits[0, : wide.counts[0]].max() < 40 < narrow.visits[0, : narrow.counts[0]].max()
+
+
 # --- problems with known answers -------------------------------------------------------------------------------------
 
 
@@ -256,6 +252,40 @@ def test_the_ply_limit_ends_lines_in_the_tree():
 def test_a_position_without_legal_actions_is_refused():
     with pytest.raises(ValueError, match="without legal actions"):
         search(["7k/5Q2/6K1/8/8/8/8/8 b - - 0 1"], simulations=2)
+
+
+@pytest.mark.parametrize("history", [1, 3, 8])
+def test_a_leaf_is_packed_as_if_its_moves_had_been_played(history):
+    """Its past is its ancestors in the tree, then the game before the root, repetitions counted."""
+    moves = ["g1f3", "g8f6", "f3g1", "f6g8", "g1f3"]
+    packed = {}
+
+    class Witness:
+        def __call__(self, batch, size):
+            Uniform()(batch, size)
+            for k in range(size):
+                b = self.worker.tree.waiting[k]
+                path = self.worker.tree.path_edges[b, : self.worker.tree.depth[b]]
+                actions = tuple(self.worker.tree.edges["action"][b, path].tolist())
+                packed[actions] = batch.words[k].copy()
+
+    book = new_history(chess, 1, len(moves) + 12)
+    slot = np.zeros(1, np.int32)
+    chess.begin(book, 0, 0)
+    for move in moves:
+        action = chess.from_text(book.states[0, book.length[0] - 1], move)
+        chess.advance(book, slot, np.array([action], np.uint16))
+    witness = Witness()
+    witness.worker = Search(chess, SearchConfig(simulations=600, root="puct"), 1, history)
+    witness.worker.run(book, slot, witness, np.zeros(1, np.uint64))
+    assert max(len(actions) for actions in packed) >= 3
+    words = np.zeros(chess.layout(history).num_words, np.uint64)
+    for actions, seen in packed.items():
+        book.length[0] = len(moves) + 1
+        for action in actions:
+            chess.advance(book, slot, np.array([action], np.uint16))
+        chess.pack_game(book, 0, history, words)
+        assert np.array_equal(words, seen), actions
 
 
 # --- invariants ------------------------------------------------------------------------------------------------------

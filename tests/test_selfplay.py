@@ -195,6 +195,74 @@ def test_settings_round_trip(tmp_path):
         read_config(path)
 
 
+def test_fewer_slots_and_a_lower_ply_limit_lose_no_game_in_progress(tmp_path):
+    run = open_run(tmp_path)
+    play(run, 12)
+    run.save(0.0)
+    before = {record.id for actor in run.actors for record in actor.games_in_progress()[0]}
+    run.close()
+    fewer = replace(TINY, actor=ActorConfig(threads=1, games=3, max_plies=30, random_plies=5))
+    run = open_run(tmp_path, fewer)
+    assert {record.id for actor in run.actors for record in actor.games_in_progress()[0]} == before
+    run.save(0.0)
+    play(run, 400)
+    assert before <= run.log.ids
+    run.close()
+
+
+def test_a_larger_batch_after_a_resume_does_not_stop_the_learner(tmp_path):
+    run = open_run(tmp_path)
+    play(run, 60)
+    run.save(0.0)
+    steps = run.learner.steps
+    run.close()
+    run = open_run(tmp_path, replace(TINY, learner=replace(TINY.learner, batch_size=64)))
+    play(run, 60)
+    assert run.learner.steps > steps + 5
+    run.close()
+
+
+def test_a_refused_start_leaves_the_settings_alone(tmp_path):
+    run = open_run(tmp_path)
+    before = (tmp_path / "config.json").read_text()
+    done = subprocess.run([*command(tmp_path), "--seed", "9"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert (tmp_path / "config.json").read_text() == before
+    run.close()
+
+
+def test_another_optimizer_is_refused(tmp_path):
+    open_run(tmp_path).close()
+    with pytest.raises(ConfigError, match="optimizer"):
+        open_run(tmp_path, replace(TINY, learner=replace(TINY.learner, optimizer="sgd")))
+
+
+def test_a_lost_log_is_said(tmp_path):
+    run = open_run(tmp_path)
+    play(run, 40)
+    run.save(0.0)
+    run.close()
+    (tmp_path / "games.log").unlink()
+    again = open_run(tmp_path)
+    assert len([line for line in again.report.lines if "holds 0 games" in line]) == 1
+    again.close()
+    assert (tmp_path / "games.pgn").read_text() == ""
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"actor": 5}', '{"search": {"c_visit": null}}', '{"seed": "x"}'])
+def test_a_broken_config_file_is_one_line(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    done = subprocess.run(command(tmp_path), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("selfplay: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_run_of_no_time_ends_well(tmp_path):
+    done = subprocess.run([*command(tmp_path), "--max-minutes", "0.00001"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 # --- the real command ------------------------------------------------------------------------------------------------
 
 

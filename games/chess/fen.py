@@ -24,6 +24,9 @@ _MOST_CHARACTERS = 200
 _SIDES = ("White", "Black")
 _HOME = {"K": (4, 7), "Q": (4, 0), "k": (60, 63), "q": (60, 56)}  # a castling right's king and rook
 
+_MOST_HALF_MOVES = 150
+"""After 75 moves of each side without a capture or a pawn move a game is over (FIDE's seventy-five-move rule)."""
+
 
 def square_name(square: int) -> str:
     """a1 for 0, h8 for 63."""
@@ -105,7 +108,7 @@ def _parse(text: str) -> Array:
     rights = _parse_castling(castling, boards)
     row["castling"] = rights if turn == 0 else rights >> 2 | (rights & 3) << 2
     row["en_passant"] = _parse_en_passant(passing, row)
-    row["fifty"] = _parse_number(clocks[0], "half-move clock", 65535) if clocks else 0
+    row["fifty"] = _parse_number(clocks[0], "half-move clock", _MOST_HALF_MOVES) if clocks else 0
     move = _parse_number(clocks[1], "move number", 32768) if clocks else 1
     row["ply"] = 2 * (max(move, 1) - 1) + turn
     row["key"] = position_key(row)
