@@ -11,6 +11,7 @@ A game is a module of free jitted functions over one row of a structured array (
     apply(state, action)                                plays a legal action in place
     lookback(state) -> plies                            how far back an equal position may lie
     outcome(state, num_legal, earlier, since, max_plies) -> (ending, value)
+    position_key(state) -> key                          what ``key`` must be, from scratch
     BOARD, BOARD_WORDS, STEP_BOARDS, STEP_COUNTS, LEAF_COUNTS, COUNT_SCALES        see ``rlcore.planes``
     pack(state, earlier, mover, words)                  one history step as the mover sees it
     pack_leaf(state, words)                             the counts of the newest position

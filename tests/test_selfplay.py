@@ -171,6 +171,23 @@ def test_each_position_is_trained_on_about_four_times(tmp_path):
     run.close()
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_the_first_loss_is_that_of_knowing_nothing(tmp_path, optimizer):
+    """Uniform over the legal moves, and ln 3 for win, draw, loss; then both optimizers go down from there."""
+    learner = replace(TINY.learner, optimizer=optimizer, learning_rate=0.02, reuse=0.0)
+    run = open_run(tmp_path, replace(TINY, learner=learner))
+    play(run, 60)
+    assert run.learner.steps == 0
+    first = run.learner.train(run.window, 1)
+    assert first.policy_loss == pytest.approx(first.uniform_loss, abs=1e-3)
+    assert first.policy_entropy == pytest.approx(first.uniform_loss, abs=1e-3)
+    assert first.value_loss == pytest.approx(np.log(3), abs=1e-3)
+    run.learner.train(run.window, 60)
+    later = run.learner.train(run.window, 10)
+    assert later.value_loss < first.value_loss - 0.02
+    run.close()
+
+
 def test_the_window_lets_go_of_old_games(tmp_path):
     config = replace(TINY, learner=replace(TINY.learner, window_min=300, window_max=400))
     run = open_run(tmp_path, config)
