@@ -34,8 +34,8 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
-        if not 1 <= self.simulations <= 65_535:
-            raise ValueError(f"simulations must be at least 1 and at most 65535, not {self.simulations}")
+        if self.simulations < 1:
+            raise ValueError(f"simulations must be at least 1, not {self.simulations}")
         if self.considered < 1:
             raise ValueError(f"considered must be at least 1, not {self.considered}")
         if not 0.0 <= self.noise_weight <= 1.0 or self.noise_alpha <= 0.0:

@@ -9,6 +9,9 @@ from typing import Any, Literal
 from rlcore.config import NetworkConfig, SearchConfig
 
 
+_MOST_SIMULATIONS = 65_535  # what a game record has room for
+
+
 def _require(settings: object, least: dict[str, float]) -> None:
     """Raise ValueError where one of the named settings is below its least sensible value, or not a number."""
     for name, low in least.items():
@@ -113,6 +116,8 @@ class Config:
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
         _require(self, {"max_minutes": 0, "history": 1, "checkpoint_minutes": 0, "strength_games": 0, "seed": 0})
+        if self.search.simulations > _MOST_SIMULATIONS:
+            raise ValueError(f"search.simulations must be at most {_MOST_SIMULATIONS}, not {self.search.simulations}")
 
     def folder(self) -> Path:
         """The run directory."""

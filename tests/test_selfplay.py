@@ -174,7 +174,7 @@ def test_each_position_is_trained_on_about_four_times(tmp_path):
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_the_first_loss_is_that_of_knowing_nothing(tmp_path, optimizer):
     """Uniform over the legal moves, and ln 3 for win, draw, loss; then both optimizers go down from there."""
-    learner = replace(TINY.learner, optimizer=optimizer, learning_rate=0.02, reuse=0.0)
+    learner = replace(TINY.learner, optimizer=optimizer, learning_rate=0.02, reuse=0.0, ply_limit_value="draw")
     run = open_run(tmp_path, replace(TINY, learner=learner))
     play(run, 60)
     assert run.learner.steps == 0
