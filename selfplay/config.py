@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from rlcore.config import NetworkConfig, SearchConfig
 
-
 _MOST_SIMULATIONS = 65_535  # what a game record has room for
 
 
