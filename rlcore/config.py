@@ -4,6 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 
+def require(settings: object, least: dict[str, float]) -> None:
+    """Raise ValueError where one of the named settings is below its least sensible value, or not a number."""
+    for name, low in least.items():
+        value = getattr(settings, name)
+        if not value >= low:
+            raise ValueError(f"{name} must be at least {low:g}, not {value}")
+
+
 @dataclass(frozen=True)
 class SearchConfig:
     """Monte-Carlo tree search. Gumbel: Danihelka et al. 2022; PUCT: AlphaZero, Science 362:1140, pseudocode."""
@@ -34,10 +42,7 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
-        if self.simulations < 1:
-            raise ValueError(f"simulations must be at least 1, not {self.simulations}")
-        if self.considered < 1:
-            raise ValueError(f"considered must be at least 1, not {self.considered}")
+        require(self, {"simulations": 1, "considered": 1})
         if not 0.0 <= self.noise_weight <= 1.0 or self.noise_alpha <= 0.0:
             raise ValueError("noise_weight must lie in [0, 1] and noise_alpha above 0")
 
@@ -59,7 +64,5 @@ class NetworkConfig:
     """Units of the value head's hidden layer."""
 
     def __post_init__(self) -> None:
-        for name in ("blocks", "channels", "value_channels", "value_hidden"):
-            size, least = getattr(self, name), 0 if name == "blocks" else 1
-            if size < least:
-                raise ValueError(f"network.{name} is {size}; it must be at least {least}")
+        """Raise ValueError where a size makes no sense."""
+        require(self, {"blocks": 0, "channels": 1, "value_channels": 1, "value_hidden": 1})

@@ -6,17 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from rlcore.config import NetworkConfig, SearchConfig
+from rlcore.config import NetworkConfig, SearchConfig, require
 
 _MOST_SIMULATIONS = 65_535  # what a game record has room for
-
-
-def _require(settings: object, least: dict[str, float]) -> None:
-    """Raise ValueError where one of the named settings is below its least sensible value, or not a number."""
-    for name, low in least.items():
-        value = getattr(settings, name)
-        if not value >= low:
-            raise ValueError(f"{name} must be at least {low:g}, not {value}")
 
 
 @dataclass(frozen=True)
@@ -36,7 +28,7 @@ class ActorConfig:
 
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
-        _require(self, {"threads": 0, "games": 1, "max_plies": 2, "sample_plies": 0, "random_plies": 0})
+        require(self, {"threads": 0, "games": 1, "max_plies": 2, "sample_plies": 0, "random_plies": 0})
         if self.random_plies >= self.max_plies:
             raise ValueError(f"random_plies ({self.random_plies}) must be below max_plies ({self.max_plies})")
         if self.max_plies > 10_000:
@@ -80,8 +72,8 @@ class LearnerConfig:
 
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
-        _require(self, {"batch_size": 2, "reuse": 0, "window_min": 1, "window_max": 1, "warmup_steps": 0})
-        _require(self, {"publish_steps": 1, "learning_rate": 0, "weight_decay": 0})
+        require(self, {"batch_size": 2, "reuse": 0, "window_min": 1, "window_max": 1, "warmup_steps": 0})
+        require(self, {"publish_steps": 1, "learning_rate": 0, "weight_decay": 0})
         for name in ("window_share", "root_value_share", "average"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
@@ -114,7 +106,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
-        _require(self, {"max_minutes": 0, "history": 1, "checkpoint_minutes": 0, "strength_games": 0, "seed": 0})
+        require(self, {"max_minutes": 0, "history": 1, "checkpoint_minutes": 0, "strength_games": 0, "seed": 0})
         if self.search.simulations > _MOST_SIMULATIONS:
             raise ValueError(f"search.simulations must be at most {_MOST_SIMULATIONS}, not {self.search.simulations}")
 

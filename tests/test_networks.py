@@ -146,5 +146,5 @@ def test_weights_have_readable_names() -> None:
 
 
 def test_impossible_sizes_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"network.channels is 0"):
+    with pytest.raises(ValueError, match="channels must be at least 1, not 0"):
         NetworkConfig(channels=0)
