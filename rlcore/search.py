@@ -1,10 +1,12 @@
 """Batched tree search: one tree a game, all trees one simulation further a wave, one evaluation batch a wave.
 
-select   (rlcore.tree)       every tree walks down to a leaf
-step     (the game's kernel) the leaf's position, legal actions, ending, packed planes
-evaluate (the evaluator)     priors of the legal actions, value
-expand   (rlcore.tree)       edges of the new nodes
-backup   (rlcore.tree)       means and visits along the paths
+    select   (rlcore.tree)       every tree walks down to a leaf
+    step     (the game's kernel) the leaf's position, legal actions, ending, packed planes
+    evaluate (the evaluator)     priors of the legal actions, value
+    expand   (rlcore.tree)       edges of the new nodes
+    backup   (rlcore.tree)       means and visits along the paths
+
+Before the first wave a root gets its noise; after the last it says what to play and what to learn (rlcore.roots).
 """
 
 import math
