@@ -40,14 +40,26 @@ class RandomPlayer:
 
 
 class SearchPlayer:
-    """A tree search with an evaluator, without exploration: the same position and seed give the same move."""
+    """A tree search with an evaluator, without exploration: the same game so far and seed give the same move.
+
+    Args:
+        num_games: games of the history it plays in.
+        keep: keep the tree below the moves that were played from move to move.
+    """
 
     def __init__(
-        self, game: Game, name: str, evaluator: Evaluator, config: SearchConfig, num_games: int, planes_history: int
+        self,
+        game: Game,
+        name: str,
+        evaluator: Evaluator,
+        config: SearchConfig,
+        num_games: int,
+        planes_history: int,
+        keep: bool = True,
     ) -> None:
         self.name = name
         self.evaluator = evaluator
-        self.search = Search(game, config, num_games, planes_history)
+        self.search = Search(game, config, num_games, planes_history, keep=keep)
 
     def act(self, history: History, games: Array, rng: Array) -> Array:
         """See ``Player``."""

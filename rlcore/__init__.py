@@ -11,6 +11,7 @@ In the order of dependence:
     roots           noise before a search; policy, value and move after it
     evaluators      a batch of positions to priors and values: the contract, and the uniform one
     game            the game contract, and the batched kernels bound to each game
+    reuse           trees kept from move to move in play
     search          waves over many trees; Gumbel and PUCT roots
     perft           counts the leaves of the move tree
     networks        the residual policy-value network

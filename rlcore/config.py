@@ -35,6 +35,10 @@ class SearchConfig:
     first_play: float | None = None
     """PUCT: the value, on [-1, 1], assumed of an action without a visit; none = the position's own value. AlphaZero's
     pseudocode takes a certain loss, -1."""
+    leaves: int = 1
+    """Leaves of one tree that are evaluated together, for searches of few trees: faster, and a little weaker."""
+    proven: bool = True
+    """Wins, losses and draws that the search has proven take the place of estimates; a proven win is played at once."""
     noise_alpha: float = 0.3
     """PUCT: concentration of the Dirichlet noise at training roots (chess 0.3, shogi 0.15)."""
     noise_weight: float = 0.25
@@ -42,7 +46,9 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
-        require(self, {"simulations": 1, "considered": 1})
+        require(self, {"simulations": 1, "considered": 1, "leaves": 1})
+        if self.leaves > 255:
+            raise ValueError(f"leaves must be at most 255, not {self.leaves}")
         if not 0.0 <= self.noise_weight <= 1.0 or self.noise_alpha <= 0.0:
             raise ValueError("noise_weight must lie in [0, 1] and noise_alpha above 0")
 

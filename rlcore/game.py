@@ -39,7 +39,7 @@ from rlcore.bits import prefetch
 from rlcore.evaluators import Batch
 from rlcore.jit import Array, bind, njit
 from rlcore.planes import PlaneLayout
-from rlcore.tree import Rules, Tree, backup, expand, select
+from rlcore.tree import Rules, Tree, backup, expand, proven_by, select
 
 
 class History(NamedTuple):
@@ -75,17 +75,18 @@ def stood_before(states: Array, g: int, newest: int, key: np.uint64, plies: int)
 
 
 _AHEAD = 4
-"""How many trees ahead memory is asked for: a batch of trees is larger than a core's cache."""
+"""How many slots ahead memory is asked for: a batch of trees is larger than a core's cache."""
 
 
 @njit
-def fetch_ahead(tree: Tree, states: Array, b: int) -> None:
-    """Ask for what ``step`` and ``expand`` will touch of tree ``b``: parent, new position, new node, new edges."""
-    if tree.depth[b] > 0:
-        parent = tree.path_nodes[b, tree.depth[b] - 1]
+def fetch_ahead(tree: Tree, states: Array, s: int) -> None:
+    """Ask for what ``step`` and ``expand`` will touch for slot ``s``: parent, new position, new node, new edges."""
+    b = tree.owner[s]
+    if tree.depth[s] > 0:
+        parent = tree.path_nodes[s, tree.depth[s] - 1]
         prefetch(states[b, parent])
         prefetch(states[b, parent + 1])
-    leaf = tree.leaf[b]
+    leaf = tree.leaf[s]
     prefetch(states[b, leaf])
     first = tree.num_edges[b]
     for e in range(first, min(first + 32, tree.edges.shape[1]), 3):  # 72 bytes: every line, or nearly
@@ -177,82 +178,79 @@ def rebuild(
         batch.counts[i] = legal_actions(history.states[0, plies[i]], batch.actions[i])
 
 
-def _pack_leaf_of(
-    tree: Tree, states: Array, history: History, b: int, g: int, leaf: int, steps: int, words: Array
-) -> None:
+def _pack_leaf_of(tree: Tree, states: Array, history: History, s: int, steps: int, words: Array) -> None:
     """As ``pack_game``, for a leaf: its past is its ancestors in the tree, then the game before the root."""
-    depth = tree.depth[b]
-    before = history.length[g] - 1  # index of the root's position in its game
+    b, leaf, depth = tree.owner[s], tree.leaf[s], tree.depth[s]
+    before = history.length[b] - 1  # index of the root's position in its game
     mover = states[b, leaf]["turn"]
     pack(states[b, leaf], tree.nodes[b, leaf]["earlier"], mover, words[:STEP_WORDS])
     for j in range(1, steps):
         place = words[j * STEP_WORDS : (j + 1) * STEP_WORDS]
         if j <= depth:
-            node = tree.path_nodes[b, depth - j]
+            node = tree.path_nodes[s, depth - j]
             pack(states[b, node], tree.nodes[b, node]["earlier"], mover, place)
         elif j - depth <= before:
             past = before - (j - depth)
-            pack(history.states[g, past], history.earlier[g, past], mover, place)
+            pack(history.states[b, past], history.earlier[b, past], mover, place)
         else:
             place[:] = np.uint64(0)
     pack_leaf(states[b, leaf], words[steps * STEP_WORDS :])
 
 
-def _seen_on_path(tree: Tree, states: Array, history: History, b: int, g: int, leaf: int) -> tuple[int, int]:
+def _seen_on_path(tree: Tree, states: Array, history: History, s: int) -> tuple[int, int]:
     """How often the leaf's position stood before, along the path and then in the game, and plies since the first."""
-    state = states[b, leaf]
-    plies = lookback(state)
-    depth, key = tree.depth[b], state["key"]
+    b, depth = tree.owner[s], tree.depth[s]
+    state = states[b, tree.leaf[s]]
+    plies, key = lookback(state), state["key"]
     count, since = 0, 0
     if plies < 2:
         return count, since
     for j in range(1, min(depth, plies) + 1):
-        if states[b, tree.path_nodes[b, depth - j]]["key"] == key:
+        if states[b, tree.path_nodes[s, depth - j]]["key"] == key:
             count += 1
             since = j
     if plies > depth:
-        before = history.length[g] - 1
-        in_game, first = stood_before(history.states, g, before - 1, key, plies - depth)
+        before = history.length[b] - 1
+        in_game, first = stood_before(history.states, b, before - 1, key, plies - depth)
         if in_game > 0:
             count += in_game
             since = depth + before - first
     return count, since
 
 
-def step(tree: Tree, states: Array, history: History, games: Array, steps: int, max_plies: int, batch: Batch) -> int:
+def step(tree: Tree, states: Array, history: History, steps: int, max_plies: int, batch: Batch) -> int:
     """Make the position of every leaf that ``select`` reached, and pack those that need an evaluation.
 
-    A leaf that ends the game gets its ending and value; the others become rows of the batch, in the order of their
-    trees. A root (depth 0) is always searched, whatever ``outcome`` would say of it.
+    A leaf that ends the game gets its ending, its value and, where players alternate, its proven result; the others
+    become rows of the batch, in the order of their slots. A root (depth 0) is always searched, whatever ``outcome``
+    would say of it.
 
     Args:
-        tree: B trees; states: [B, N] STATE, the position of every node; games: [B] int32, the game a tree belongs to.
+        tree: G trees; states: [G, N] STATE, the position of every node; history: the games they belong to.
         max_plies: as for ``outcome``.
 
     Returns:
         The number of rows that await evaluation; ``tree.waiting`` says whose they are.
     """
     size = 0
-    for b in range(games.shape[0]):
-        if b + AHEAD < games.shape[0]:
-            fetch_ahead(tree, states, b + AHEAD)
-        leaf = tree.leaf[b]
-        depth = tree.depth[b]
-        if leaf < tree.num_nodes[b] - 1 or tree.nodes[b, leaf]["ending"] != 0:
-            continue  # an ending that was reached before: nothing to make
-        g = games[b]
-        legal = batch.actions[size]
+    for s in range(tree.under_way[0]):
+        if s + AHEAD < tree.under_way[0]:
+            fetch_ahead(tree, states, s + AHEAD)
+        b, leaf, depth = tree.owner[s], tree.leaf[s], tree.depth[s]
         node = tree.nodes[b, leaf]
+        if node["ending"] != 0 or node["proven"] != 0:
+            continue  # reached before: nothing to make
+        legal = batch.actions[size]
         if depth == 0:
-            newest = history.length[g] - 1
-            states[b, leaf] = history.states[g, newest]
-            node["earlier"] = history.earlier[g, newest]
+            newest = history.length[b] - 1
+            states[b, leaf] = history.states[b, newest]
+            node["earlier"] = history.earlier[b, newest]
             num_legal = legal_actions(states[b, leaf], legal)
         else:
-            states[b, leaf] = states[b, tree.path_nodes[b, depth - 1]]
+            states[b, leaf] = states[b, tree.path_nodes[s, depth - 1]]
             state = states[b, leaf]
-            apply(state, tree.edges[b, tree.path_edges[b, depth - 1]]["action"])
-            earlier, since = _seen_on_path(tree, states, history, b, g, leaf)
+            apply(state, tree.edges[b, tree.path_edges[s, depth - 1]]["action"])
+            earlier, since = _seen_on_path(tree, states, history, s)
             node["earlier"] = min(earlier, 255)
             num_legal = legal_actions(state, legal)
             ending, value = outcome(state, num_legal, earlier, since, max_plies)
@@ -260,10 +258,12 @@ def step(tree: Tree, states: Array, history: History, games: Array, steps: int, 
                 node["ending"] = ending
                 node["value"] = value
                 node["draw"] = 1.0 if value == 0.0 else 0.0
+                if DISCOUNT == -1.0:
+                    node["proven"] = proven_by(value)
                 continue
         batch.counts[size] = num_legal
-        tree.waiting[size] = b
-        _pack_leaf_of(tree, states, history, b, g, leaf, steps, batch.words[size])
+        tree.waiting[size] = s
+        _pack_leaf_of(tree, states, history, s, steps, batch.words[size])
         size += 1
     return size
 
@@ -282,14 +282,14 @@ def wave(
 ) -> int:
     """All that lies between two evaluations, in one call, as a call costs as much as ten simulations.
 
-    Takes in the ``size`` answers of the wave before (-1 = there was none), walks every tree to its next leaf and
-    returns how many of those await evaluation.
+    Takes in the ``size`` answers of the wave before, walks the trees of ``games`` to their next leaves and returns how
+    many of those await evaluation: none where all leaves ended their games, -1 once all trees are finished.
     """
-    if size >= 0:
-        expand(tree, size, batch.actions, batch.counts, batch.priors, batch.values)
-        backup(tree, games.shape[0], DISCOUNT)
-    select(tree, games.shape[0], schedule, rules)
-    return step(tree, states, history, games, steps, max_plies, batch)
+    expand(tree, size, batch.actions, batch.counts, batch.priors, batch.values)
+    backup(tree, DISCOUNT, rules)
+    if select(tree, games, schedule, rules) == 0:
+        return -1
+    return step(tree, states, history, steps, max_plies, batch)
 
 
 def perft(states: Array, actions: Array, leaf: Array, depth: int) -> int:
@@ -339,7 +339,8 @@ def bind_game(name: str, module_name: str) -> Game:
     """Import a game's module and bind the templates to it."""
     module = importlib.import_module(module_name)
     namespace: dict[str, Any] = dict(vars(module), np=np, stood_before=stood_before)
-    namespace |= {"fetch_ahead": fetch_ahead, "AHEAD": _AHEAD, "select": select, "expand": expand, "backup": backup}
+    namespace |= {"fetch_ahead": fetch_ahead, "AHEAD": _AHEAD, "proven_by": proven_by}
+    namespace |= {"select": select, "expand": expand, "backup": backup}
     namespace["STEP_WORDS"] = module.STEP_BOARDS * module.BOARD_WORDS + (module.STEP_COUNTS + 7) // 8
     kernels: dict[str, Any] = {}
     for template in _TEMPLATES:

@@ -5,17 +5,28 @@ import math
 import numpy as np
 
 from rlcore.jit import Array, njit
-from rlcore.rng import below, gamma, gumbel, uniform
-from rlcore.tree import GUMBEL, Rules, Tree, improved_policy, most_visits, root_score
+from rlcore.rng import gamma, gumbel, uniform
+from rlcore.tree import (
+    EDGE_LOST,
+    EDGE_WON,
+    GUMBEL,
+    Rules,
+    Tree,
+    edge_result,
+    improved_policy,
+    missing_at_root,
+    most_visits,
+    root_score,
+)
 
 
 @njit
-def add_gumbel(tree: Tree, num_trees: int, noise: float) -> None:
+def add_gumbel(tree: Tree, games: Array, noise: float) -> None:
     """Score each root edge by log prior + noise * Gumbel(0, 1), drawn once a search.
 
     ``noise`` is 1 to explore; a little of it breaks ties, 0 leaves them to the order of the edges.
     """
-    for b in range(num_trees):
+    for b in games:
         for e in range(tree.nodes[b, 0]["num_edges"]):
             score = math.log(tree.edges[b, e]["prior"])
             if noise > 0.0:
@@ -24,9 +35,9 @@ def add_gumbel(tree: Tree, num_trees: int, noise: float) -> None:
 
 
 @njit
-def add_dirichlet(tree: Tree, num_trees: int, alpha: float, weight: float) -> None:
+def add_dirichlet(tree: Tree, games: Array, alpha: float, weight: float) -> None:
     """Mix Dirichlet(alpha) noise into the root priors: (1 - weight) * prior + weight * noise."""
-    for b in range(num_trees):
+    for b in games:
         count = tree.nodes[b, 0]["num_edges"]
         total = 0.0
         for e in range(count):
@@ -40,74 +51,138 @@ def add_dirichlet(tree: Tree, num_trees: int, alpha: float, weight: float) -> No
 
 
 @njit
-def root_policy(tree: Tree, num_trees: int, rules: Rules, policy: Array) -> None:
-    """The training target of each root ([B, MAX_LEGAL] float32 out): the improved policy, or PUCT's share of visits."""
-    for b in range(num_trees):
-        if rules.root == GUMBEL:
-            improved_policy(tree, b, 0, rules, policy[b])
+def edge_weight(tree: Tree, b: int, e: int) -> float:
+    """An edge's claim to be played, by visits: none where it is known to lose and the root is not."""
+    edge = tree.edges[b, e]
+    if edge["proven"] == EDGE_LOST and tree.nodes[b, 0]["proven"] >= 0:
+        return 0.0
+    return float(edge["visits"])
+
+
+@njit
+def visit_policy(tree: Tree, b: int, policy: Array) -> None:
+    """The share of visits ([MAX_LEGAL] float32 out) of the moves not known to lose; of the won, where there are any."""
+    root = tree.nodes[b, 0]
+    won = root["proven"] > 1
+    total = 0.0
+    for e in range(root["num_edges"]):
+        if won:
+            policy[e] = 1.0 if tree.edges[b, e]["proven"] == EDGE_WON else 0.0
         else:
-            root = tree.nodes[b, 0]
-            total = max(root["visits"] - 1, 1)
-            for e in range(root["num_edges"]):
-                policy[b, e] = tree.edges[b, e]["visits"] / total
+            policy[e] = edge_weight(tree, b, e)
+        total += policy[e]
+    for e in range(root["num_edges"]):
+        if total > 0.0:
+            policy[e] /= total
+        else:
+            policy[e] = tree.edges[b, e]["prior"]
+
+
+@njit
+def root_policy(tree: Tree, games: Array, rules: Rules, policy: Array) -> None:
+    """The training target of each root ([n, MAX_LEGAL] float32 out): the improved policy, or PUCT's share of visits.
+
+    Where a win is proven, it and its like get everything: the search stopped there, so visits and estimates say little.
+    """
+    for i in range(games.shape[0]):
+        if rules.root == GUMBEL and tree.nodes[games[i], 0]["proven"] <= 1:
+            improved_policy(tree, games[i], 0, rules, policy[i])
+        else:
+            visit_policy(tree, games[i], policy[i])
 
 
 @njit
 def best_edge(tree: Tree, b: int, rules: Rules) -> int:
-    """The edge to play for strength: most visits; among those, at a Gumbel root the best score, else the best value."""
+    """The edge to play for strength.
+
+    Where the result is proven: the quickest win, else a draw, else the slowest loss. Otherwise, among the moves not
+    known to lose, the one with the most visits (at a Gumbel root: of this move's search); among those, at a Gumbel
+    root the best score, else the best value.
+    """
     root = tree.nodes[b, 0]
-    most = most_visits(tree, b, 0)
-    sigma = 0.5 * (rules.c_visit + most) * rules.c_scale
-    best, best_score = 0, -np.inf
+    gumbel_root = rules.root == GUMBEL
+    sigma = 0.5 * (rules.c_visit + most_visits(tree, b, 0)) * rules.c_scale
+    missing = missing_at_root(tree, b)
+    best, best_visits, best_score = 0, -1.0, -np.inf
     for e in range(root["num_edges"]):
         edge = tree.edges[b, e]
-        if edge["visits"] == most:
-            score = root_score(tree, b, e, sigma) if rules.root == GUMBEL else float(edge["value"])
-            if score > best_score:
-                best, best_score = e, score
+        visits = float(edge["visits"] - tree.root_visits[b, e]) if gumbel_root else float(edge["visits"])
+        score = root_score(tree, b, e, sigma, missing) if gumbel_root else float(edge["value"])
+        if root["proven"] != 0:
+            visits = 0.0
+            score = float(edge_result(tree, b, e)) if edge["proven"] != 0 else -np.inf
+        elif edge["proven"] == EDGE_LOST:
+            continue
+        if visits > best_visits or (visits == best_visits and score > best_score):
+            best, best_visits, best_score = e, visits, score
     return best
 
 
 @njit
-def sample_edge(tree: Tree, b: int, temperature: float) -> int:
-    """An edge drawn with probability proportional to visits ^ (1 / temperature)."""
+def sample_edge(tree: Tree, b: int, temperature: float, rules: Rules) -> int:
+    """An edge drawn with probability proportional to visits ^ (1 / temperature), among those not known to lose."""
     root = tree.nodes[b, 0]
-    most = most_visits(tree, b, 0)
-    if most == 0:
-        return below(tree.rng, b, root["num_edges"])
+    most = 0.0
+    for e in range(root["num_edges"]):
+        most = max(most, edge_weight(tree, b, e))
+    if most == 0.0:
+        return best_edge(tree, b, rules)
     total = 0.0
     for e in range(root["num_edges"]):
-        total += (tree.edges[b, e]["visits"] / most) ** (1.0 / temperature)
+        total += (edge_weight(tree, b, e) / most) ** (1.0 / temperature)
     rest = uniform(tree.rng, b) * total
     chosen = 0
     for e in range(root["num_edges"]):
-        if tree.edges[b, e]["visits"] > 0:
+        weight = edge_weight(tree, b, e)
+        if weight > 0.0:
             chosen = e
-            rest -= (tree.edges[b, e]["visits"] / most) ** (1.0 / temperature)
+            rest -= (weight / most) ** (1.0 / temperature)
             if rest <= 0.0:
                 break
     return chosen
 
 
 @njit
-def choose(tree: Tree, num_trees: int, rules: Rules, temperatures: Array, chosen: Array) -> None:
-    """The edge each root plays ([B] int32 out): drawn by visits at a positive temperature ([B]), else the best."""
-    for b in range(num_trees):
-        if temperatures[b] > 0.0:
-            chosen[b] = sample_edge(tree, b, temperatures[b])
+def choose(tree: Tree, games: Array, rules: Rules, temperatures: Array, chosen: Array) -> None:
+    """The edge each root plays ([n] int32 out): drawn by visits at a positive temperature ([n]), else the best.
+
+    A proven win is played at once, whatever the temperature.
+    """
+    for i in range(games.shape[0]):
+        b = games[i]
+        if temperatures[i] > 0.0 and tree.nodes[b, 0]["proven"] <= 1:
+            chosen[i] = sample_edge(tree, b, temperatures[i], rules)
         else:
-            chosen[b] = best_edge(tree, b, rules)
+            chosen[i] = best_edge(tree, b, rules)
 
 
 @njit
-def root_values(tree: Tree, num_trees: int, values: Array) -> None:
-    """The mean value and draw probability of each root, its own evaluation included ([B, 2] float32 out)."""
-    for b in range(num_trees):
-        root = tree.nodes[b, 0]
+def root_values(tree: Tree, games: Array, values: Array) -> None:
+    """The mean value and draw probability of each root, its own evaluation included ([n, 2] float32 out).
+
+    Where the result is proven, that.
+    """
+    for i in range(games.shape[0]):
+        root = tree.nodes[games[i], 0]
         value, draw = float(root["value"]), float(root["draw"])
+        values[i, 0], values[i, 1] = value, draw
+        if root["proven"] == 0:
+            for e in range(root["num_edges"]):
+                edge = tree.edges[games[i], e]
+                value += edge["visits"] * edge["value"]
+                draw += edge["visits"] * edge["draw"]
+            values[i, 0] = value / max(root["visits"], 1)
+            values[i, 1] = draw / max(root["visits"], 1)
+
+
+@njit
+def root_edges(tree: Tree, games: Array, actions: Array, visits: Array, counts: Array, proven: Array) -> None:
+    """Copy what lies at each root: actions ([n, MAX_LEGAL] uint16), visits (int32), their counts ([n] int32) and the
+    proven result ([n] int16), all out."""
+    for i in range(games.shape[0]):
+        b = games[i]
+        root = tree.nodes[b, 0]
+        counts[i], proven[i] = root["num_edges"], root["proven"]
         for e in range(root["num_edges"]):
-            edge = tree.edges[b, e]
-            value += edge["visits"] * edge["value"]
-            draw += edge["visits"] * edge["draw"]
-        values[b, 0] = value / max(root["visits"], 1)
-        values[b, 1] = draw / max(root["visits"], 1)
+            actions[i, e] = tree.edges[b, e]["action"]
+            visits[i, e] = tree.edges[b, e]["visits"]

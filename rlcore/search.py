@@ -1,12 +1,13 @@
-"""Batched tree search: one tree a game, all trees one simulation further a wave, one evaluation batch a wave.
+"""Batched tree search: one tree a game, all trees some simulations further a wave, one evaluation batch a wave.
 
-    select   (rlcore.tree)       every tree walks down to a leaf
+    select   (rlcore.tree)       every tree walks down to a leaf, or several
     step     (the game's kernel) the leaf's position, legal actions, ending, packed planes
     evaluate (the evaluator)     priors of the legal actions, value
     expand   (rlcore.tree)       edges of the new nodes
     backup   (rlcore.tree)       means and visits along the paths
 
 Before the first wave a root gets its noise; after the last it says what to play and what to learn (rlcore.roots).
+In play the tree below the moves that were played is kept for the next move (rlcore.reuse).
 """
 
 import math
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlcore import roots
+from rlcore import reuse, roots
 from rlcore import tree as trees
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Batch, Evaluator, make_batch
@@ -24,6 +25,8 @@ from rlcore.jit import Array
 
 _TIE_BREAK = 1e-3
 """Gumbel noise where none is asked for: priors nearer to each other than a thousandth are alike, and chance decides."""
+_KEPT = 3
+"""A tree kept from earlier moves may be this many times what is added for a move; a larger one is grown anew."""
 _ROOTS = {"puct": trees.PUCT, "gumbel": trees.GUMBEL}
 
 
@@ -36,6 +39,7 @@ class SearchResult(NamedTuple):
     policy: Array  # [B, MAX_LEGAL] float32: the improved policy, the target of training
     visits: Array  # [B, MAX_LEGAL] int32
     values: Array  # [B, 2] float32: mean value and draw probability for the side to move
+    proven: Array  # [B] int16: 0, or the proven result (rlcore.tree.WON, DRAWN)
 
 
 def halving_schedule(considered: int, simulations: int) -> list[int]:
@@ -59,41 +63,71 @@ def halving_schedule(considered: int, simulations: int) -> list[int]:
 
 
 class Search:
-    """A search of up to ``num_trees`` positions of one game at a time.
+    """A search of the newest positions of some games at a time, tree g for game g.
 
     Two threads may search at once with a ``Search`` each; the kernels run without the GIL. The result depends on the
-    positions, the seeds in ``rng`` and the evaluator alone: the same again gives the same visits, bit for bit.
+    positions, the seeds in ``rng`` and the evaluator alone (and on what was searched before, where trees are kept): the
+    same again gives the same visits, bit for bit.
+
+    Args:
+        num_trees: games of the history that is searched.
+        planes_history: positions of the past that the evaluator sees, the newest among them.
+        max_plies: the game's limit, known to the search; 0 = none.
+        keep: keep what was found below the moves played, for the next search of the same game by the same evaluator.
+            New simulations come on top.
     """
 
     def __init__(
-        self, game: Game, config: SearchConfig, num_trees: int, planes_history: int, max_plies: int = 0
+        self,
+        game: Game,
+        config: SearchConfig,
+        num_trees: int,
+        planes_history: int,
+        max_plies: int = 0,
+        keep: bool = False,
     ) -> None:
         self.game = game
         self.config = config
         self.planes_history = planes_history
         self.max_plies = max_plies
+        self.keep = keep
         considered = min(config.considered, config.simulations, game.MAX_LEGAL)
-        self.tree = trees.new_tree(num_trees, config.simulations + 1, game.MAX_LEGAL)
-        self.states = np.zeros((num_trees, config.simulations + 1), game.STATE)
-        self.batch: Batch = make_batch(num_trees, game.layout(planes_history).num_words, game.MAX_LEGAL)
+        leaves = min(config.leaves, config.simulations)
+        room = config.simulations * (1 + _KEPT * keep) + 1
+        self.tree = trees.new_tree(num_trees, room, game.MAX_LEGAL, leaves)
+        self.states = np.zeros((num_trees, room), game.STATE)
+        words = game.layout(planes_history).num_words
+        self.batch: Batch = make_batch(num_trees * leaves, words, game.MAX_LEGAL)
         self.schedule = np.zeros((considered + 1, config.simulations), np.int32)
         for m in range(1, considered + 1):
             self.schedule[m] = halving_schedule(m, config.simulations)
         self.rules = trees.Rules(
             root=_ROOTS[config.root],
             interior=_ROOTS[config.interior],
-            exploration=trees.puct_exploration(config.simulations + 1, config.c_init, config.c_base),
+            exploration=trees.puct_exploration(room, config.c_init, config.c_base),
             first_play=math.nan if config.first_play is None else config.first_play,
             c_visit=config.c_visit,
             c_scale=config.c_scale,
             considered=considered,
+            leaves=leaves,
+            proven=config.proven and game.DISCOUNT == -1.0,
         )
         # Counters that only grow: positions searched, waves, positions evaluated, and where the time went.
         self.searches = self.waves = self.evaluations = 0
         self.seconds = self.evaluator_seconds = 0.0
+        self._lengths = np.zeros(num_trees, np.int32)  # of the games that the trees were last searched for
+        self._pasts = np.zeros(num_trees, np.uint64)
+        self._kept = np.zeros(num_trees, np.bool_)
         self._chosen = np.zeros(num_trees, np.int32)
-        self._policy = np.zeros((num_trees, game.MAX_LEGAL), np.float32)
-        self._values = np.zeros((num_trees, 2), np.float32)
+        self._result = SearchResult(
+            actions=np.zeros(num_trees, np.uint16),
+            legal=np.zeros((num_trees, game.MAX_LEGAL), np.uint16),
+            counts=np.zeros(num_trees, np.int32),
+            policy=np.zeros((num_trees, game.MAX_LEGAL), np.float32),
+            visits=np.zeros((num_trees, game.MAX_LEGAL), np.int32),
+            values=np.zeros((num_trees, 2), np.float32),
+            proven=np.zeros(num_trees, np.int16),
+        )
 
     def run(
         self,
@@ -116,65 +150,69 @@ class Search:
             ValueError: a game has no legal action.
         """
         began = time.perf_counter()
-        count = len(games)
         tree = self.tree
-        tree.rng[:count] = rng[games]
-        self._start(history, games, evaluator, noise)
-        size = -1  # nothing to take in yet
-        for _ in range(self.config.simulations):
-            size = self.game.wave(
-                tree, self.states, history, games, self.schedule, self.rules,
-                self.planes_history, self.max_plies, self.batch, size,
-            )  # fmt: skip
-            self._evaluate(evaluator, size)
-        self._take_in(count, size)
-        result = self._result(games, rng, temperatures)
-        self.searches += count
+        tree.rng[games] = rng[games]
+        self._start(history, games, evaluator)
+        self._add_noise(games, noise)
+        trees.begin(tree, games, self.config.simulations)
+        self._grow(history, games, evaluator)
+        result = self._read(games, temperatures)
+        rng[games] = tree.rng[games]
+        self.searches += len(games)
         self.seconds += time.perf_counter() - began
         return result
 
-    def _start(self, history: History, games: Array, evaluator: Evaluator, noise: bool) -> None:
-        """Evaluate and expand the roots, and draw their noise."""
-        count, tree = len(games), self.tree
-        trees.reset(tree, count)
-        size = self.game.step(tree, self.states, history, games, self.planes_history, self.max_plies, self.batch)
-        if not self.batch.counts[:size].all():
+    def _start(self, history: History, games: Array, evaluator: Evaluator) -> None:
+        """Give every tree an expanded root: the one it has kept, or a new one."""
+        fresh = games
+        if self.keep:
+            kept, room = self._kept[: len(games)], _KEPT * self.config.simulations
+            reuse.keep(self.tree, self.states, history, games, self._lengths, self._pasts, room, kept)
+            fresh = games[~kept]
+        trees.reset(self.tree, fresh)
+        size = self._wave(history, fresh, 0)
+        if not self.batch.counts[: max(size, 0)].all():
+            self.tree.under_way[0] = 0
+            self._lengths[games] = 0
             raise ValueError("a position without legal actions cannot be searched")
-        self._evaluate(evaluator, size)
-        self._take_in(count, size)
+        self._grow(history, fresh, evaluator, size)
+
+    def _add_noise(self, games: Array, noise: bool) -> None:
         if self.config.root == "gumbel":
-            roots.add_gumbel(tree, count, 1.0 if noise else _TIE_BREAK)
+            roots.add_gumbel(self.tree, games, 1.0 if noise else _TIE_BREAK)
         elif noise:
-            roots.add_dirichlet(tree, count, self.config.noise_alpha, self.config.noise_weight)
+            roots.add_dirichlet(self.tree, games, self.config.noise_alpha, self.config.noise_weight)
 
-    def _evaluate(self, evaluator: Evaluator, size: int) -> None:
-        if size > 0:
-            began = time.perf_counter()
-            evaluator(self.batch, size)
-            self.evaluator_seconds += time.perf_counter() - began
-        self.evaluations += size
-        self.waves += 1
+    def _grow(self, history: History, games: Array, evaluator: Evaluator, size: int | None = None) -> None:
+        """Waves until every tree has its target; ``size`` rows of the batch are waiting where a wave was begun."""
+        if size is None:
+            size = self._wave(history, games, 0)
+        while size >= 0:
+            if size > 0:
+                began = time.perf_counter()
+                evaluator(self.batch, size)
+                self.evaluator_seconds += time.perf_counter() - began
+                self.evaluations += size
+            self.waves += 1
+            size = self._wave(history, games, size)
 
-    def _take_in(self, count: int, size: int) -> None:
-        """Expand the evaluated leaves and back all leaves up; ``wave`` does it for every wave but the last."""
-        batch = self.batch
-        trees.expand(self.tree, size, batch.actions, batch.counts, batch.priors, batch.values)
-        trees.backup(self.tree, count, self.game.DISCOUNT)
+    def _wave(self, history: History, games: Array, size: int) -> int:
+        """See ``rlcore.game.wave``."""
+        return self.game.wave(
+            self.tree, self.states, history, games, self.schedule, self.rules,
+            self.planes_history, self.max_plies, self.batch, size,
+        )  # fmt: skip
 
-    def _result(self, games: Array, rng: Array, temperatures: Array | None) -> SearchResult:
+    def _read(self, games: Array, temperatures: Array | None) -> SearchResult:
+        """What the roots say, in the rows of ``games``."""
         count, tree = len(games), self.tree
         if temperatures is None:
             temperatures = np.zeros(count)
-        roots.choose(tree, count, self.rules, temperatures, self._chosen)
-        roots.root_policy(tree, count, self.rules, self._policy)
-        roots.root_values(tree, count, self._values)
-        rng[games] = tree.rng[:count]
-        edges = tree.edges[:count, : self.game.MAX_LEGAL]
-        return SearchResult(
-            actions=edges["action"][np.arange(count), self._chosen[:count]],
-            legal=edges["action"],
-            counts=tree.nodes["num_edges"][:count, 0],
-            policy=self._policy[:count],
-            visits=edges["visits"],
-            values=self._values[:count],
-        )
+        result = SearchResult(*(array[:count] for array in self._result))
+        chosen = self._chosen[:count]
+        roots.choose(tree, games, self.rules, temperatures, chosen)
+        roots.root_policy(tree, games, self.rules, result.policy)
+        roots.root_values(tree, games, result.values)
+        roots.root_edges(tree, games, result.legal, result.visits, result.counts, result.proven)
+        result.actions[:] = result.legal[np.arange(count), chosen]
+        return result

@@ -1,12 +1,17 @@
 """The tree search: problems with known answers, published schedules, a golden tree, reproducibility."""
 
 import math
+import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import chess as pychess
 import numpy as np
 import pytest
 
 import games
+from rlcore import reuse, roots
 from rlcore import tree as trees
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Uniform
@@ -80,9 +85,12 @@ def test_a_gumbel_root_follows_the_schedule(simulations, most):
 def hand_made_root():
     """A root of three edges: priors 0.5, 0.3, 0.2; visits 2, 1, 0; values 0.5, -0.5, none; own value 0.1."""
     tree = trees.new_tree(1, 4, 3)
-    trees.reset(tree, 1)
-    tree.nodes[0, 0] = (0, 3, 4, 0.1, 0.0, 0, 0)
-    tree.edges[0, :3] = [(7, 0, 0.5, 2, 1, 0.5, 0.0), (8, 0, 0.3, 1, 2, -0.5, 0.0), (9, 0, 0.2, 0, -1, 0.0, 0.0)]
+    trees.reset(tree, np.zeros(1, np.int32))
+    tree.target[0] = 100
+    tree.nodes[0, 0] = (0, 4, 0.1, 0.0, 3, 0, 0, 0, 0)
+    tree.edges[0, 0] = (7, 0, 0, 0.5, 2, 1, 0.5, 0.0)
+    tree.edges[0, 1] = (8, 0, 0, 0.3, 1, 2, -0.5, 0.0)
+    tree.edges[0, 2] = (9, 0, 0, 0.2, 0, -1, 0.0, 0.0)
     return tree
 
 
@@ -94,6 +102,8 @@ RULES = trees.Rules(
     c_visit=50.0,
     c_scale=1.0,
     considered=3,
+    leaves=1,
+    proven=True,
 )
 
 
@@ -123,7 +133,7 @@ def test_puct_score_by_hand():
     rules = RULES._replace(root=trees.PUCT)
     schedule = np.zeros((1, 1), np.int32)
     tree.edges[0, 0]["child"] = -1
-    trees.select(tree, 1, schedule, rules)
+    trees.select(tree, np.zeros(1, np.int32), schedule, rules)
     assert tree.path_edges[0, 0] == int(np.argmax(scores))
 
 
@@ -145,7 +155,9 @@ def test_gumbel_root_samples_the_prior_without_simulations_that_tell_anything():
 def test_a_puct_root_is_puct_whatever_lies_below_it():
     """c_init decides how the root shares out its visits, also above Gumbel's deterministic rule."""
     fen = "6k1/5ppp/8/8/8/8/8/R3K3 w - - 0 1"
-    wide, narrow = (search([fen], root="puct", interior="gumbel", simulations=300, c_init=c)[1] for c in (100.0, 1.25))
+    wide, narrow = (
+        search([fen], root="puct", interior="gumbel", simulations=300, c_init=c, proven=False)[1] for c in (100.0, 1.25)
+    )
     assert wide.visits[0, : wide.counts[0]].max() < 40 < narrow.visits[0, : narrow.counts[0]].max()
 
 
@@ -187,7 +199,7 @@ def test_mate_in_two_is_found_without_knowledge(root, fen, move):
     [("6k1/5ppp/8/8/8/8/8/R3K3 w - - 0 1", 1), ("k7/8/1K6/8/8/8/8/7R b - - 0 1", -1)],
 )
 def test_the_value_is_that_of_the_side_to_move(root, fen, sign):
-    _, result, _ = search([fen], root=root, simulations=400)
+    _, result, _ = search([fen], root=root, simulations=400, proven=False)
     assert sign * result.values[0, 0] > 0.05
 
 
@@ -204,10 +216,10 @@ def test_the_best_arm_of_a_bandit_gets_the_visits():
             Uniform()(batch, size)
             tree = self.worker.tree
             for k in range(size):
-                b = tree.waiting[k]
-                if tree.depth[b]:
-                    first = int(tree.edges[b, tree.path_edges[b, 0]]["action"])
-                    batch.values[k, 0] = arms[first] * (-1) ** tree.depth[b]
+                slot = tree.waiting[k]
+                if tree.depth[slot]:
+                    first = int(tree.edges[tree.owner[slot], tree.path_edges[slot, 0]]["action"])
+                    batch.values[k, 0] = arms[first] * (-1) ** tree.depth[slot]
 
     for root in ("gumbel", "puct"):
         bandit = Bandit()
@@ -218,6 +230,344 @@ def test_the_best_arm_of_a_bandit_gets_the_visits():
         visits = result.visits[0, : result.counts[0]]
         assert arms[int(result.actions[0])] == 0.9, root
         assert visits[result.legal[0, : len(visits)] == result.actions[0]] == visits.max()
+
+
+# --- proven results --------------------------------------------------------------------------------------------------
+
+ROOTS = pytest.mark.parametrize("root", ["gumbel", "puct"])
+
+
+@ROOTS
+@pytest.mark.parametrize(("fen", "move"), MATES_IN_ONE)
+def test_a_proven_win_ends_the_search_and_is_played(root, fen, move):
+    worker, result, book = search([fen], root=root, simulations=5000, considered=64)
+    assert played(result, book)[:4] == move[:4]
+    assert result.proven[0] == trees.WON - 1
+    assert tuple(result.values[0]) == (1.0, 0.0)
+    assert worker.evaluations < 5000
+
+
+@ROOTS
+def test_a_proven_win_is_played_whatever_the_temperature(root):
+    fen, move = MATES_IN_ONE[0]
+    book = new_history(chess, 200, 1)
+    for g in range(200):
+        chess.begin(book, g, 0)
+        chess.read(book.states[g, 0], fen)
+    worker = Search(chess, SearchConfig(simulations=200, root=root, considered=64), 200, 1)
+    rng = np.arange(200).astype(np.uint64)
+    result = worker.run(book, np.arange(200, dtype=np.int32), Uniform(), rng, noise=True, temperatures=np.ones(200))
+    mated = result.proven == trees.WON - 1
+    assert mated.sum() > 150
+    assert {chess.to_text(book.states[g, 0], int(result.actions[g])) for g in np.flatnonzero(mated)} == {move}
+    weights = result.policy[mated].max(axis=1)
+    assert (weights > 0.99).all()
+
+
+@ROOTS
+@pytest.mark.parametrize(
+    ("fen", "proven", "moves"),
+    [
+        ("k7/8/1K6/8/8/8/8/7R b - - 0 1", 2 - trees.WON, {"a8b8"}),  # the only move, then Rh8 mate
+        ("7k/8/8/8/8/8/6q1/7K w - - 0 1", trees.DRAWN, {"h1g2"}),  # the only move, king against king
+        ("8/8/8/8/8/8/7p/5k1K w - - 0 1", trees.DRAWN, {"h1h2"}),  # likewise
+        ("8/8/8/8/8/6k1/5q2/7K w - - 0 1", 0, set()),  # stalemate is not a position to search
+    ],
+)
+def test_losses_and_draws_are_proven(root, fen, proven, moves):
+    if not moves:
+        with pytest.raises(ValueError, match="without legal actions"):
+            search([fen], root=root)
+        return
+    _, result, book = search([fen], root=root, simulations=300, considered=64)
+    assert result.proven[0] == proven
+    assert played(result, book) in moves
+    assert result.values[0, 0] == (0 if proven == trees.DRAWN else np.sign(proven))
+
+
+@ROOTS
+def test_the_longest_defence_is_played(root):
+    """Black is mated next move after one king move, and in three more plies after the other."""
+    worker, result, book = search(["8/8/8/8/8/1K6/7R/k7 b - - 0 1"], root=root, simulations=4000, considered=64)
+    assert result.proven[0] == 2 - trees.WON  # Kb1 is forced, then Rh1 mate
+    assert played(result, book) == "a1b1"
+    worker, result, book = search(["7k/8/5K2/8/8/8/8/6R1 b - - 0 1"], root=root, simulations=8000, considered=64)
+    tree = worker.tree
+    if result.proven[0]:
+        best = max(trees.edge_result(tree, 0, e) for e in range(int(result.counts[0])))
+        assert best == result.proven[0]
+
+
+def test_a_move_known_to_lose_is_not_played_however_often_it_was_visited():
+    tree = hand_made_root()
+    tree.nodes[0, 1] = (0, 2, 1.0, 0.0, 0, 0, trees.WON - 1, 0, 0)
+    tree.edges[0, 0]["proven"], tree.edges[0, 0]["value"] = trees.EDGE_LOST, -1.0
+    for kind in (trees.GUMBEL, trees.PUCT):
+        assert roots.best_edge(tree, 0, RULES._replace(root=kind)) == 1
+    policy = np.zeros((1, 3), np.float32)
+    roots.root_policy(tree, np.zeros(1, np.int32), RULES._replace(root=trees.PUCT), policy)
+    assert policy[0].tolist() == [0, 1, 0]
+    rng = {roots.sample_edge(tree, 0, 1.0, RULES) for _ in range(50)}
+    assert rng == {1}
+
+
+@pytest.mark.nojit
+def test_the_quicker_win_and_the_slower_loss_are_better():
+    won, lost = (trees.for_parent(trees.proven_by(v)) for v in (-1.0, 1.0))
+    assert (won, lost, trees.for_parent(trees.proven_by(0.0))) == (trees.WON - 1, 1 - trees.WON, trees.DRAWN)
+    assert trees.WON - 1 > trees.WON - 3 > trees.DRAWN > 0 > 4 - trees.WON > 2 - trees.WON
+    assert trees.for_parent(trees.for_parent(trees.WON - 1)) == trees.WON - 3
+    assert [trees.proven_value(p) for p in (trees.WON - 5, trees.DRAWN, 5 - trees.WON)] == [1.0, 0.0, -1.0]
+
+
+def exact(board: pychess.Board, plies: int) -> int:
+    """The best result within so many plies by brute force, as a node's ``proven``; 0 = none."""
+    if board.is_checkmate():
+        return -trees.WON
+    if board.is_stalemate() or board.is_insufficient_material():
+        return trees.DRAWN
+    if plies == 0:
+        return 0
+    results = []
+    for move in board.legal_moves:
+        board.push(move)
+        below = exact(board, plies - 1)
+        board.pop()
+        results.append(trees.for_parent(below) if below else 0)
+    if max(results) > trees.DRAWN:
+        return max(results)
+    return 0 if 0 in results else max(results)
+
+
+@pytest.mark.parametrize("leaves", [1, 8])
+def test_what_is_proven_is_true(leaves):
+    """Every node proven within three plies of its end, against brute force by python-chess."""
+    generator = np.random.default_rng(3)
+    fens = []
+    while len(fens) < 250:
+        board = pychess.Board(None)
+        squares = generator.choice(64, 4, replace=False).tolist()
+        for square, piece in zip(squares, ["K", "k", "Q", generator.choice(["R", "q"])], strict=True):
+            board.set_piece_at(square, pychess.Piece.from_symbol(piece))
+        board.turn = bool(generator.integers(2))
+        if board.is_valid() and not board.is_game_over():
+            fens.append(board.fen())
+    worker, _, _ = search(fens, root="puct", simulations=400, leaves=leaves, considered=64)
+    checked = 0
+    for b in range(len(fens)):
+        for n in range(int(worker.tree.num_nodes[b])):
+            node = worker.tree.nodes[b, n]
+            proven = int(node["proven"])
+            distance = trees.WON - abs(proven) if proven != trees.DRAWN else 0
+            if proven == 0 or node["ending"] or distance > 3:
+                continue
+            board = pychess.Board(chess.write(worker.states[b, n]))
+            if proven == trees.DRAWN:  # repetition and draws further away are not brute force's
+                assert exact(board, 2) in (0, trees.DRAWN), board.fen()
+            else:
+                found = exact(board, distance)
+                assert np.sign(found) == np.sign(proven), board.fen()
+                assert abs(found) >= abs(proven), board.fen()
+            checked += 1
+    assert checked > 50
+
+
+# --- several leaves of one tree --------------------------------------------------------------------------------------
+
+
+@ROOTS
+@pytest.mark.parametrize("interior", ["gumbel", "puct"])
+def test_all_simulations_are_made_with_several_leaves_a_wave(root, interior):
+    worker, result, _ = search([SHARP], root=root, interior=interior, simulations=403, leaves=16, considered=32)
+    assert result.visits[0, : result.counts[0]].sum() == 403
+    assert worker.waves < 403 / 16 * 1.5
+
+
+@ROOTS
+def test_a_gumbel_root_follows_the_schedule_with_several_leaves_too(root):
+    if root == "gumbel":
+        _, result, _ = search([""], root=root, simulations=64, noise=True, leaves=8)
+        assert sorted(result.visits[0, : result.counts[0]], reverse=True)[:4] == [15, 15, 7, 7]
+
+
+def test_leaves_of_one_wave_are_different_positions():
+    worker, book = playing(["", ""], simulations=300, leaves=12, root="puct")
+    sizes = []
+
+    def witness(batch, size):
+        Uniform()(batch, size)
+        tree = worker.tree
+        slots = tree.waiting[:size]
+        sizes.append(size)
+        assert len(set(zip(tree.owner[slots].tolist(), tree.leaf[slots].tolist(), strict=True))) == size
+
+    worker.run(book, np.arange(2, dtype=np.int32), witness, np.zeros(2, np.uint64))
+    assert max(sizes) == 24
+    assert sum(sizes) > 500
+
+
+def test_forced_lines_stop_no_search_with_several_leaves():
+    """One legal move after another: the leaves of a wave meet, and the wave is cut short."""
+    fen = "k7/8/1K6/8/8/8/8/7R b - - 0 1"
+    worker, result, _ = search([fen], simulations=50, leaves=16, root="puct", proven=False)
+    assert result.visits[0, : result.counts[0]].sum() == 50
+    assert check_the_law(worker) >= 0
+
+
+# --- a tree kept from move to move -----------------------------------------------------------------------------------
+
+
+def below(worker, b, n):
+    """What lies below a node, without the numbers of nodes and edges."""
+    tree = worker.tree
+    node = tree.nodes[b, n]
+    rows = [tuple(node[name].item() for name in ("visits", "value", "num_edges", "proven", "ending", "earlier"))]
+    rows.append(worker.states[b, n].tobytes())
+    for e in range(int(node["first_edge"]), int(node["first_edge"] + node["num_edges"])):
+        edge = tree.edges[b, e]
+        rows.append(tuple(edge[name].item() for name in ("action", "prior", "visits", "value", "draw", "proven")))
+        rows += below(worker, b, int(edge["child"])) if edge["child"] >= 0 else []
+    return rows
+
+
+def playing(fens, **settings):
+    book = new_history(chess, len(fens), 20)
+    for g, fen in enumerate(fens):
+        chess.begin(book, g, 0)
+        if fen:
+            chess.read(book.states[g, 0], fen)
+    keep = settings.pop("keep", True)
+    return Search(chess, SearchConfig(**settings), len(fens), 8, keep=keep), book
+
+
+@ROOTS
+@pytest.mark.parametrize("leaves", [1, 8])
+def test_the_subtree_of_the_moves_played_is_kept_as_it_was(root, leaves):
+    worker, book = playing([SHARP, ""], root=root, simulations=600, leaves=leaves)
+    group, rng = np.arange(2, dtype=np.int32), np.arange(2).astype(np.uint64)
+    for _ in range(3):
+        worker.run(book, group, Uniform(), rng)
+        tree = worker.tree
+        expected = []
+        for b in range(2):
+            n = 0
+            for _ply in range(2):  # the most visited reply each time
+                first, count = int(tree.nodes[b, n]["first_edge"]), int(tree.nodes[b, n]["num_edges"])
+                e = first + int(np.argmax(tree.edges[b, first : first + count]["visits"]))
+                chess.advance(book, group[b : b + 1], tree.edges["action"][b, e : e + 1])
+                n = int(tree.edges[b, e]["child"])
+            expected.append(below(worker, b, n))
+        kept = np.zeros(2, np.bool_)
+        reuse.keep(tree, worker.states, book, group, worker._lengths.copy(), worker._pasts.copy(), 1800, kept)
+        assert kept.all()
+        assert [below(worker, b, 0) for b in range(2)] == expected
+        assert sum(len(rows) for rows in expected) > 50
+        worker._lengths[:] = book.length
+        worker._pasts[:] = [reuse.past_of(book, b, book.length[b]) for b in range(2)]
+        visits = [rows[0][0] for rows in expected]
+        result = worker.run(book, group, Uniform(), rng)
+        assert [result.visits[b, : result.counts[b]].sum() for b in range(2)] == [v - 1 + 600 for v in visits]
+        check_the_law(worker)
+
+
+def test_a_kept_tree_sees_what_a_new_one_would():
+    """Words packed for leaves below a root that moved: the game's past now holds what were ancestors in the tree."""
+    packed = []
+
+    class Witness:
+        def __call__(self, batch, size):
+            Uniform()(batch, size)
+            for k in range(size):
+                slot = self.worker.tree.waiting[k]
+                path = self.worker.tree.path_edges[slot, : self.worker.tree.depth[slot]]
+                packed.append((self.worker.tree.edges["action"][0, path].tolist(), batch.words[k].copy()))
+
+    witness = Witness()
+    witness.worker, book = playing([""], root="puct", simulations=200)
+    slot, rng = np.zeros(1, np.int32), np.zeros(1, np.uint64)
+    for text in ("g1f3", "g8f6", "f3g1", "f6g8"):
+        packed.clear()
+        witness.worker.run(book, slot, witness, rng)
+        words = np.zeros(chess.layout(8).num_words, np.uint64)
+        length = int(book.length[0])
+        for actions, seen in packed[::17]:
+            for action in actions:
+                chess.advance(book, slot, np.array([action], np.uint16))
+            chess.pack_game(book, 0, 8, words)
+            assert np.array_equal(words, seen)
+            book.length[0] = length
+        chess.advance(book, slot, np.array([chess.from_text(book.states[0, length - 1], text)], np.uint16))
+
+
+@pytest.mark.parametrize("what", ["another game", "a move taken back", "a move not seen", "nothing kept"])
+def test_a_tree_is_grown_anew_where_it_does_not_fit(what):
+    worker, book = playing([""], root="puct", simulations=60, keep=what != "nothing kept")
+    slot, rng = np.zeros(1, np.int32), np.zeros(1, np.uint64)
+    for text in ("e2e4", "e7e5"):
+        chess.advance(book, slot, np.array([chess.from_text(book.states[0, book.length[0] - 1], text)], np.uint16))
+    result = worker.run(book, slot, Uniform(), rng)
+    if what == "another game":
+        book.length[0] = 1
+        moves = ["e2e4", "c7c5"]
+    elif what == "a move taken back":
+        book.length[0] = 2
+        moves = []
+    elif what == "a move not seen":
+        moves = ["g1f3", "b8c6", "f1b5", "a7a6", "b5a4", "g8f6"]
+    else:
+        moves = [chess.to_text(book.states[0, 2], int(result.actions[0]))]
+    for text in moves:
+        chess.advance(book, slot, np.array([chess.from_text(book.states[0, book.length[0] - 1], text)], np.uint16))
+    before = worker.evaluations
+    result = worker.run(book, slot, Uniform(), rng)
+    assert result.visits[0, : result.counts[0]].sum() == 60
+    assert worker.evaluations - before >= 60
+    assert int(worker.states[0, 0]["key"]) == int(book.states[0, book.length[0] - 1]["key"])
+
+
+def test_a_tree_that_would_not_leave_room_is_grown_anew():
+    """King against king and rook, ever on: the room stays within its bound, and the search goes on."""
+    worker, book = playing(["k7/8/1K6/8/8/8/8/7R b - - 0 1"], root="puct", simulations=40, proven=False)
+    slot, rng = np.zeros(1, np.int32), np.zeros(1, np.uint64)
+    for _ in range(12):
+        result = worker.run(book, slot, Uniform(), rng)
+        assert worker.tree.num_nodes[0] <= 161
+        assert result.visits[0, : result.counts[0]].sum() >= 40
+        chess.advance(book, slot, result.actions)
+        if not chess.legal_actions(book.states[0, book.length[0] - 1], np.zeros(chess.MAX_LEGAL, np.uint16)):
+            break
+
+
+# --- threads and memory ----------------------------------------------------------------------------------------------
+
+
+def test_a_search_does_not_depend_on_how_many_threads_search():
+    def one(seed):
+        return search([SHARP, "", ENDGAME], simulations=300, noise=True, seed=seed)[1].visits
+
+    alone = [one(seed) for seed in range(4)]
+    with ThreadPoolExecutor(2) as pool:
+        beside = list(pool.map(one, range(4)))
+    assert all(np.array_equal(a, b) for a, b in zip(alone, beside, strict=True))
+
+
+def test_256_trees_of_800_simulations_take_less_than_2_gigabytes():
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("this system does not say how much memory a process has")
+
+    def resident():
+        return int(re.search(r"VmRSS:\s+(\d+)", status.read_text())[1]) * 1024
+
+    before = resident()
+    book = new_history(chess, 256, 1)
+    for g in range(256):
+        chess.begin(book, g, 0)
+        chess.read(book.states[g, 0], SHARP)  # 48 moves: more than usual
+    worker = Search(chess, SearchConfig(simulations=800), 256, 8)
+    worker.run(book, np.arange(256, dtype=np.int32), Uniform(), np.arange(256).astype(np.uint64))
+    assert resident() - before < 2e9
+    assert (trees.EDGE.itemsize, chess.STATE.itemsize) == (24, 80)
 
 
 # --- rules met in the tree -------------------------------------------------------------------------------------------
@@ -238,12 +588,12 @@ def test_a_third_repetition_inside_the_tree_is_a_draw():
 
 @pytest.mark.nojit
 def test_a_root_is_searched_though_the_game_could_end_there():
-    _, result, _ = search(["6k1/8/8/8/8/8/1q6/7K w - - 100 90"], simulations=20, root="puct")
+    _, result, _ = search(["6k1/8/8/8/8/8/1q6/7K w - - 100 90"], simulations=20, root="puct", proven=False)
     assert result.visits[0, : result.counts[0]].sum() == 20
 
 
 def test_the_ply_limit_ends_lines_in_the_tree():
-    worker, result, _ = search([""], simulations=50, max_plies=1, root="puct")
+    worker, result, _ = search([""], simulations=50, max_plies=1, root="puct", proven=False)
     tree = worker.tree
     assert all(tree.nodes[0, 1 : tree.num_nodes[0]]["ending"] == chess.Ending.MAX_PLIES)
     assert result.visits[0, : result.counts[0]].sum() == 50
@@ -264,9 +614,10 @@ def test_a_leaf_is_packed_as_if_its_moves_had_been_played(history):
         def __call__(self, batch, size):
             Uniform()(batch, size)
             for k in range(size):
-                b = self.worker.tree.waiting[k]
-                path = self.worker.tree.path_edges[b, : self.worker.tree.depth[b]]
-                actions = tuple(self.worker.tree.edges["action"][b, path].tolist())
+                tree = self.worker.tree
+                slot = tree.waiting[k]
+                path = tree.path_edges[slot, : tree.depth[slot]]
+                actions = tuple(tree.edges["action"][tree.owner[slot], path].tolist())
                 packed[actions] = batch.words[k].copy()
 
     book = new_history(chess, 1, len(moves) + 12)
@@ -290,29 +641,42 @@ def test_a_leaf_is_packed_as_if_its_moves_had_been_played(history):
 
 # --- invariants ------------------------------------------------------------------------------------------------------
 
+ENDGAME = "8/8/8/8/8/3k4/1q6/3K4 b - - 0 1"  # mates and stalemates a move away
 SHARP = "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1"
+
+
+def check_the_law(worker):
+    """Visits add up, means are those of what lies below, and nothing is pending; returns how much is proven."""
+    tree, proven = worker.tree, 0
+    for b in range(len(tree.nodes)):
+        for n in range(int(tree.num_nodes[b])):
+            node = tree.nodes[b, n]
+            edges = tree.edges[b, node["first_edge"] : node["first_edge"] + node["num_edges"]]
+            assert node["pending"] == 0
+            if node["num_edges"]:
+                assert node["visits"] == 1 + edges["visits"].sum()
+                assert edges["prior"].sum() == pytest.approx(1, abs=1e-5)
+                assert not edges["pending"].any()
+            for edge in edges[edges["visits"] > 0]:
+                child = tree.nodes[b, edge["child"]]
+                below = tree.edges[b, child["first_edge"] : child["first_edge"] + child["num_edges"]]
+                mean = (child["value"] + (below["visits"] * below["value"]).sum()) / child["visits"]
+                if child["ending"] or edge["proven"]:
+                    mean, proven = child["value"], proven + 1
+                assert edge["visits"] == child["visits"]
+                assert (edge["proven"] != 0) == (child["proven"] != 0 and worker.rules.proven)
+                assert edge["value"] == pytest.approx(-mean, abs=1e-4)
+    return proven
 
 
 @pytest.mark.parametrize("root", ["gumbel", "puct"])
 @pytest.mark.parametrize("interior", ["gumbel", "puct"])
-def test_visits_and_values_of_every_node_add_up(root, interior):
-    worker, _, _ = search([SHARP, ""], root=root, interior=interior, simulations=500, noise=True)
-    tree = worker.tree
-    for b in range(2):
-        for n in range(int(tree.num_nodes[b])):
-            node = tree.nodes[b, n]
-            edges = tree.edges[b, node["first_edge"] : node["first_edge"] + node["num_edges"]]
-            if node["num_edges"]:
-                assert node["visits"] == 1 + edges["visits"].sum()
-                assert edges["prior"].sum() == pytest.approx(1, abs=1e-5)
-            for edge in edges[edges["visits"] > 0]:
-                child = tree.nodes[b, edge["child"]]
-                below = tree.edges[b, child["first_edge"] : child["first_edge"] + child["num_edges"]]
-                total = child["value"] + (below["visits"] * below["value"]).sum()
-                if child["ending"]:
-                    total = child["value"] * child["visits"]
-                assert edge["visits"] == child["visits"]
-                assert edge["value"] == pytest.approx(-total / child["visits"], abs=1e-4)
+@pytest.mark.parametrize("leaves", [1, 16])
+@pytest.mark.parametrize("proven", [True, False])
+def test_visits_and_values_of_every_node_add_up(root, interior, leaves, proven):
+    settings = {"root": root, "interior": interior, "leaves": leaves, "proven": proven}
+    worker, _, _ = search([SHARP, "", ENDGAME], simulations=500, noise=True, **settings)
+    assert check_the_law(worker) > 0
 
 
 @pytest.mark.parametrize("root", ["gumbel", "puct"])
