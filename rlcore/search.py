@@ -20,8 +20,8 @@ from rlcore import reuse, roots
 from rlcore import tree as trees
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Batch, Evaluator, make_batch
-from rlcore.game import Game, History
-from rlcore.jit import Array
+from rlcore.game import Game, History, new_history
+from rlcore.jit import Array, entry
 
 _TIE_BREAK = 1e-3
 """Gumbel noise where none is asked for: priors nearer to each other than a thousandth are alike, and chance decides."""
@@ -112,6 +112,9 @@ class Search:
             leaves=leaves,
             proven=config.proven and game.DISCOUNT == -1.0,
         )
+        settings = (self.schedule, self.rules, planes_history, max_plies, self.batch)
+        examples = (new_history(game, 1, 1), np.zeros(1, np.int32), *settings, 0)
+        self._wave_kernel = entry(game.wave, self.tree, self.states, *examples)
         # Counters that only grow: positions searched, waves, positions evaluated, and where the time went.
         self.searches = self.waves = self.evaluations = 0
         self.seconds = self.evaluator_seconds = 0.0
@@ -150,6 +153,8 @@ class Search:
             ValueError: a game has no legal action.
         """
         began = time.perf_counter()
+        games = np.ascontiguousarray(games, np.int32)
+        assert history.states.dtype == self.game.STATE and history.states.flags.c_contiguous  # as ``new_history`` makes it
         tree = self.tree
         tree.rng[games] = rng[games]
         self._start(history, games, evaluator)
@@ -198,7 +203,7 @@ class Search:
 
     def _wave(self, history: History, games: Array, size: int) -> int:
         """See ``rlcore.game.wave``."""
-        return self.game.wave(
+        return self._wave_kernel(
             self.tree, self.states, history, games, self.schedule, self.rules,
             self.planes_history, self.max_plies, self.batch, size,
         )  # fmt: skip
