@@ -39,6 +39,7 @@ from rlcore.bits import prefetch
 from rlcore.evaluators import Batch
 from rlcore.jit import Array, bind, njit
 from rlcore.planes import PlaneLayout
+from rlcore.rng import below
 from rlcore.tree import Rules, Tree, backup, expand, proven_by, select
 
 
@@ -292,6 +293,31 @@ def wave(
     return step(tree, states, history, steps, max_plies, batch)
 
 
+def playout(history: History, g: int, rng: Array, legal: Array) -> int:
+    """Play random legal actions in game ``g`` until it ends by the rules or its room in ``history`` is full.
+
+    Args:
+        rng: [G] uint64, a generator a game; legal: [MAX_LEGAL] uint16 scratch.
+
+    Returns:
+        The plies played.
+    """
+    begun = history.length[g]
+    while history.length[g] < history.states.shape[1]:
+        newest = history.length[g] - 1
+        state = history.states[g, newest]
+        num_legal = legal_actions(state, legal)
+        earlier, first = stood_before(history.states, g, newest - 1, state["key"], lookback(state))
+        history.earlier[g, newest] = min(earlier, 255)
+        ending, _ = outcome(state, num_legal, earlier, newest - first, 0)
+        if ending != 0:
+            break
+        history.states[g, newest + 1] = state
+        apply(history.states[g, newest + 1], legal[below(rng, g, num_legal)])
+        history.length[g] += 1
+    return history.length[g] - begun
+
+
 def perft(states: Array, actions: Array, leaf: Array, depth: int) -> int:
     """Count the move sequences of a length: move generation's classic test.
 
@@ -312,7 +338,7 @@ def perft(states: Array, actions: Array, leaf: Array, depth: int) -> int:
     return total
 
 
-_TEMPLATES = (begin, judge, advance, pack_game, _pack_leaf_of, _seen_on_path, rebuild, step, wave, perft)
+_TEMPLATES = (begin, judge, advance, pack_game, _pack_leaf_of, _seen_on_path, rebuild, step, wave, playout, perft)
 
 
 @dataclass(frozen=True)
@@ -339,7 +365,7 @@ def bind_game(name: str, module_name: str) -> Game:
     """Import a game's module and bind the templates to it."""
     module = importlib.import_module(module_name)
     namespace: dict[str, Any] = dict(vars(module), np=np, stood_before=stood_before)
-    namespace |= {"fetch_ahead": fetch_ahead, "AHEAD": _AHEAD, "proven_by": proven_by}
+    namespace |= {"fetch_ahead": fetch_ahead, "AHEAD": _AHEAD, "proven_by": proven_by, "below": below}
     namespace |= {"select": select, "expand": expand, "backup": backup}
     namespace["STEP_WORDS"] = module.STEP_BOARDS * module.BOARD_WORDS + (module.STEP_COUNTS + 7) // 8
     kernels: dict[str, Any] = {}

@@ -74,7 +74,7 @@ class Search:
         planes_history: positions of the past that the evaluator sees, the newest among them.
         max_plies: the game's limit, known to the search; 0 = none.
         keep: keep what was found below the moves played, for the next search of the same game by the same evaluator.
-            New simulations come on top.
+            New simulations come on top. For searches without noise.
     """
 
     def __init__(
@@ -154,7 +154,10 @@ class Search:
         """
         began = time.perf_counter()
         games = np.ascontiguousarray(games, np.int32)
-        assert history.states.dtype == self.game.STATE and history.states.flags.c_contiguous  # as ``new_history`` makes it
+        states = history.states
+        assert states.dtype == self.game.STATE, "the history is another game's"
+        assert states.flags.c_contiguous, "a history is made by new_history"
+        assert not (noise and self.keep), "training searches every position afresh"
         tree = self.tree
         tree.rng[games] = rng[games]
         self._start(history, games, evaluator)

@@ -12,18 +12,23 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 @dataclass
 class Settings:
-    """Measure throughput: of move generation (perft) and of tree search without a network (search).
+    """Measure throughput: move generation (perft), random games (playouts), tree search without a network (search),
+    networks by runtime and batch size (inference), self-play from end to end (selfplay), training (learner).
 
-    Prints one JSON line a figure. Quote the ratio to the peer, not the bare speed: stockfish for perft, OpenSpiel for
-    the search, where they are installed.
+    Prints one JSON line a figure. Quote the ratios, not the bare speeds: each path is timed in turn with a partner,
+    such as stockfish or OpenSpiel (where they are installed), plain PyTorch, or the evaluator with nothing else to do.
     """
 
-    what: tyro.conf.Positional[Literal["perft", "search", "all"]] = "all"
+    what: tyro.conf.Positional[Literal["perft", "playouts", "search", "inference", "selfplay", "learner", "all"]] = (
+        "all"
+    )
     """What to measure."""
     game: Literal["chess"] = "chess"
     """The game."""
     rounds: int = 5
     """Measurements of each figure; the median counts."""
+    compare: Path | None = None
+    """The lines of an earlier run, to be set beside this one."""
 
 
 def main() -> int:
@@ -33,10 +38,20 @@ def main() -> int:
         return 2
     import games
     from selfplay import bench
+    from selfplay.config import ConfigError
 
     names = list(bench.BENCHES) if settings.what == "all" else [settings.what]
     try:
-        bench.run(names, games.load(settings.game), settings.rounds)
+        bench.run(
+            names,
+            games.load(settings.game),
+            settings.rounds,
+            settings.compare,
+            lambda text: print(text, file=sys.stderr),
+        )
+    except ConfigError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     return 0

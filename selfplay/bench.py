@@ -1,41 +1,54 @@
-"""Throughput of the hot paths, beside a peer where one is installed, as JSON lines.
+"""Throughput of the hot paths, each beside a partner that is timed in turn with it, as JSON lines.
 
-A speed by itself says as much of the machine as of the program: compare ``ratio``, ours by the peer's, measured in turn
-in the same run.
+A speed by itself says as much of the machine as of the program: quote ``ratio``, the median over the rounds of ours by
+the partner's. ``compare`` sets a run beside an earlier one.
 """
 
 import json
 import os
 import platform
-import shutil
 import statistics
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rlcore import __version__, perft
-from rlcore.config import SearchConfig
-from rlcore.evaluators import Uniform
+from rlcore.config import NetworkConfig, SearchConfig
+from rlcore.evaluators import Batch, Evaluator, Uniform, make_batch
 from rlcore.game import Game, new_history
 from rlcore.search import Search
+from selfplay.config import ActorConfig, Config, ConfigError
+from selfplay.peers import Peer, open_spiel_playouts, open_spiel_search, stockfish
+
+if TYPE_CHECKING:
+    from rlcore.networks import ResNet
+    from selfplay.actor import Actor
+
+__all__ = ["BENCHES", "read", "run"]
 
 Figure = dict[str, Any]
 TREES, SIMULATIONS, HISTORY = 64, 800, 8  # of the search that is measured
+LEAVES = 16  # a wave, of the search of one tree
+THREADS = 2
+SECONDS = 1.0  # of a measurement that could go on for ever
+NETWORKS = {"3x48": NetworkConfig(blocks=3, channels=48), "4x64": NetworkConfig(blocks=4, channels=64)}
+BATCHES = (32, 128, 256)
 
 
-def _figure(name: str, game: Game, values: list[float], unit: str, version: str = __version__, **more: Any) -> Figure:
-    """One line: the median and the extremes of the rounds, a second of wall time."""
+def _figure(name: str, game: Game, values: list[float], unit: str, **more: Any) -> Figure:
+    """One line: the median and the extremes of the rounds."""
     return {
         "name": name,
         "game": game.name,
         "value": statistics.median(values),
         "unit": unit,
         "threads": 1,
-        "version": version,
+        "version": __version__,
         "least": min(values),
         "most": max(values),
         "rounds": len(values),
@@ -45,169 +58,357 @@ def _figure(name: str, game: Game, values: list[float], unit: str, version: str 
 
 def _machine() -> Figure:
     """What the figures were measured on."""
-    versions = {name: metadata.version(name) for name in ("numpy", "numba")}
+    versions = {}
+    for name in ("numpy", "numba", "torch", "openvino"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return {"processor": platform.machine(), "cores": os.cpu_count(), "load": load, **versions}
+    about = {"processor": _processor(), "cores": os.cpu_count(), "load": load, "python": platform.python_version()}
+    return about | versions
 
 
-def _in_turn(
-    rounds: int, ours: Callable[[], float], peer: Callable[[], float] | None
-) -> tuple[list[float], list[float]]:
-    """Speeds of both, measured A B A B ..."""
+def _processor() -> str:
+    """Its name where the system tells it, else its kind."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _beside(
+    name: str, game: Game, rounds: int, unit: str, ours: Callable[[], float], peer: Peer | None, **more: Any
+) -> Iterator[Figure]:
+    """Our figure, the partner's, and the ratio: measured A B A B ..., after each has run once."""
+    ours()  # compiles, and touches the memory
     mine: list[float] = []
-    others: list[float] = []
-    for _ in range(rounds):
-        mine.append(ours())
+    theirs: list[float] = []
+    try:
         if peer is not None:
-            others.append(peer())
-    return mine, others
+            peer.speed()
+        for _ in range(rounds):
+            mine.append(ours())
+            if peer is not None:
+                theirs.append(peer.speed())
+    finally:
+        if peer is not None:
+            peer.close()
+    yield _figure(name, game, mine, unit, **more)
+    if peer is not None:
+        about = more | {"version": peer.version, "peer": peer.name, "threads": 1}
+        yield _figure(f"{name} / {peer.name}", game, theirs, unit, **about)
+        ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
+        yield _figure(f"{name} ratio", game, ratios, f"times {peer.name}", **more)
 
 
-def _with_ratio(mine: Figure, theirs: Figure | None) -> Iterator[Figure]:
-    yield mine
-    if theirs is not None:
-        yield theirs
-        yield {"name": f"{mine['name']} ratio", "game": mine["game"], "value": mine["value"] / theirs["value"],
-               "unit": f"times {theirs['peer']}", "threads": 1, "version": mine["version"]}  # fmt: skip
-
-
-# --- perft -----------------------------------------------------------------------------------------------------------
-
-
-class UciPeer:
-    """A UCI engine that answers ``go perft``."""
-
-    def __init__(self, command: str) -> None:
-        self._process = subprocess.Popen([command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        self._send("uci")
-        self.name = self._until("id name ")
-        self._until("uciok")
-
-    def _send(self, text: str) -> None:
-        assert self._process.stdin is not None
-        print(text, file=self._process.stdin, flush=True)
-
-    def _until(self, start: str) -> str:
-        """The rest of the next line that starts so."""
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith(start):
-                return line[len(start) :].strip()
-        raise RuntimeError("the engine ended")
-
-    def perft(self, depth: int) -> float:
-        """Nodes a second from the start position."""
-        self._send("position startpos\nisready")
-        self._until("readyok")
-        began = time.perf_counter()
-        self._send(f"go perft {depth}")
-        nodes = int(self._until("Nodes searched:"))
-        return nodes / (time.perf_counter() - began)
-
-    def close(self) -> None:
-        self._send("quit")
-        self._process.wait(timeout=5)
-
-
-def find_engine(name: str) -> str | None:
-    """A program on the path, or where Debian puts games."""
-    return shutil.which(name) or shutil.which(name, path="/usr/games")
+# --- rules -----------------------------------------------------------------------------------------------------------
 
 
 def bench_perft(game: Game, rounds: int) -> Iterator[Figure]:
     """Move generation: leaves of the tree from the start position, listed and numbered as actions."""
     depth = 6 if game.name == "chess" else 4
     state = perft.start(game)
-    perft.count(game, state, 3)  # compiles
 
     def ours() -> float:
         began = time.perf_counter()
         return perft.count(game, state, depth) / (time.perf_counter() - began)
 
-    path = find_engine("stockfish") if game.name == "chess" else None
-    peer = UciPeer(path) if path else None
-    try:
-        mine, others = _in_turn(rounds, ours, (lambda: peer.perft(depth)) if peer else None)
-    finally:
-        if peer:
-            peer.close()
-    theirs = (
-        _figure("perft stockfish", game, others, "nodes/s", peer.name.split()[-1], peer=peer.name) if peer else None
-    )
-    yield from _with_ratio(_figure("perft", game, mine, "nodes/s", depth=depth), theirs)
+    perft.count(game, state, 3)
+    yield from _beside("perft", game, rounds, "nodes/s", ours, stockfish(game, depth), depth=depth)
+
+
+def bench_playouts(game: Game, rounds: int) -> Iterator[Figure]:
+    """Random games to their end with full rules."""
+    history = new_history(game, 1, 4000)
+    rng, legal = np.ones(1, np.uint64), np.zeros(game.MAX_LEGAL, np.uint16)
+
+    def ours() -> float:
+        began, plies = time.perf_counter(), 0
+        while time.perf_counter() - began < SECONDS / 2:
+            game.begin(history, 0, 0)
+            plies += game.playout(history, 0, rng, legal)
+        return plies / (time.perf_counter() - began)
+
+    yield from _beside("playouts", game, rounds, "plies/s", ours, open_spiel_playouts(game, 20))
 
 
 # --- search ----------------------------------------------------------------------------------------------------------
 
 
 def bench_search(game: Game, rounds: int) -> Iterator[Figure]:
-    """Tree search with full rules and packing but a free evaluator, from the start position, on one thread."""
-    peer = _open_spiel(game)
+    """Tree search with full rules and packing but a free evaluator, from the start position."""
+    sizes: dict[str, Any] = {"trees": TREES, "simulations": SIMULATIONS, "history": HISTORY}
     for root in ("gumbel", "puct"):
-        ours = _searcher(game, SearchConfig(simulations=SIMULATIONS, root=root, interior="puct"))
-        ours()  # compiles, and touches the memory
-        mine, others = _in_turn(rounds, ours, peer)
-        name = f"search {root}"
-        theirs = None
-        if peer:
-            version = metadata.version("open_spiel")
-            theirs = _figure(f"{name} open_spiel", game, others, "simulations/s", version, peer="OpenSpiel MCTSBot")
-        sizes: dict[str, Any] = {"trees": TREES, "simulations": SIMULATIONS, "history": HISTORY}
-        yield from _with_ratio(_figure(name, game, mine, "simulations/s", **sizes), theirs)
+        config = SearchConfig(simulations=SIMULATIONS, root=root, interior="puct")
+        peer = open_spiel_search(game, SIMULATIONS)
+        yield from _beside(
+            f"search {root}", game, rounds, "simulations/s", _searcher(game, config, TREES), peer, **sizes
+        )
+    config = SearchConfig(simulations=SIMULATIONS)
+    alone = Peer("one thread", __version__, _searcher(game, config, TREES))
+    both = _threaded([_searcher(game, config, TREES) for _ in range(THREADS)])
+    yield from _beside("search two threads", game, rounds, "simulations/s", both, alone, **sizes | {"threads": THREADS})
+    config = SearchConfig(simulations=10 * SIMULATIONS, root="puct", leaves=LEAVES)
+    sizes = {"trees": 1, "simulations": config.simulations, "history": HISTORY, "leaves": LEAVES}
+    yield from _beside("search one tree", game, rounds, "simulations/s", _searcher(game, config, 1), None, **sizes)
 
 
-def _searcher(game: Game, config: SearchConfig) -> Callable[[], float]:
+def _searcher(game: Game, config: SearchConfig, num_trees: int) -> Callable[[], float]:
     """Simulations a second of one search of all trees."""
-    search = Search(game, config, TREES, planes_history=HISTORY)
-    history = new_history(game, TREES, 2)
-    for g in range(TREES):
+    search = Search(game, config, num_trees, planes_history=HISTORY)
+    history = new_history(game, num_trees, 2)
+    for g in range(num_trees):
         game.begin(history, g, 0)
-    games, evaluator = np.arange(TREES, dtype=np.int32), Uniform()
+    games, evaluator = np.arange(num_trees, dtype=np.int32), Uniform()
 
     def speed() -> float:
-        rng = np.arange(TREES).astype(np.uint64)
+        rng = np.arange(num_trees).astype(np.uint64)
         began = time.perf_counter()
         search.run(history, games, evaluator, rng)
-        return TREES * config.simulations / (time.perf_counter() - began)
+        return num_trees * config.simulations / (time.perf_counter() - began)
 
     return speed
 
 
-def _open_spiel(game: Game) -> Callable[[], float] | None:
-    """OpenSpiel's Python search with a free evaluator, if it is installed."""
-    try:
-        import pyspiel  # type: ignore[import-not-found]
-        from open_spiel.python.algorithms import mcts  # type: ignore[import-not-found]
-    except ModuleNotFoundError:
-        return None
-
-    class Free(mcts.Evaluator):  # type: ignore[misc]
-        def evaluate(self, state: Any) -> Any:
-            return np.zeros(2)
-
-        def prior(self, state: Any) -> Any:
-            actions = state.legal_actions()
-            return [(action, 1.0 / len(actions)) for action in actions]
-
-    bot = mcts.MCTSBot(
-        pyspiel.load_game(game.name), 2.0, SIMULATIONS, Free(), solve=False,
-        random_state=np.random.RandomState(0), child_selection_fn=mcts.SearchNode.puct_value,
-    )  # fmt: skip
+def _threaded(speeds: list[Callable[[], float]]) -> Callable[[], float]:
+    """The speeds of several workers at the same time, a thread each, together."""
 
     def speed() -> float:
-        state = pyspiel.load_game(game.name).new_initial_state()
-        began = time.perf_counter()
-        visits: int = bot.mcts_search(state).explore_count
-        return visits / (time.perf_counter() - began)
+        with ThreadPoolExecutor(len(speeds)) as pool:
+            return sum(pool.map(lambda one: one(), speeds))
 
     return speed
 
 
-BENCHES = {"perft": bench_perft, "search": bench_search}
+# --- networks --------------------------------------------------------------------------------------------------------
 
 
-def run(names: list[str], game: Game, rounds: int) -> None:
-    """Measure and print, a line as soon as it is known."""
+def _new_network(game: Game, config: NetworkConfig, history: int) -> "ResNet":
+    """One of random weights, the last layers' too, which start at zero otherwise."""
+    import torch
+
+    from rlcore.networks import ResNet
+
+    torch.manual_seed(1)
+    network = ResNet(config, game.layout(history).num_planes, game.BOARD, game.NUM_ACTIONS)
+    for parameter in network.parameters():
+        if not parameter.detach().any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return network.eval()
+
+
+def _positions(game: Game, rows: int, history: int, seed: int = 1) -> Batch:
+    """Positions of random games, as a search would hand them over."""
+    batch = make_batch(rows, game.layout(history).num_words, game.MAX_LEGAL)
+    games, rng = new_history(game, 1, 400), np.full(1, seed, np.uint64)
+    legal = np.zeros(game.MAX_LEGAL, np.uint16)
+    row = 0
+    while row < rows:
+        game.begin(games, 0, 0)
+        last = game.playout(games, 0, rng, legal)
+        for length in range(1, last, 7):
+            if row < rows:
+                games.length[0] = length
+                game.pack_game(games, 0, history, batch.words[row])
+                batch.counts[row] = game.legal_actions(games.states[0, length - 1], batch.actions[row])
+                row += 1
+    return batch
+
+
+def _evaluations(evaluator: Evaluator, batch: Batch, clock: Callable[[], float]) -> Callable[[], float]:
+    """Full batches a second of ``clock``, in positions."""
+    size = len(batch.counts)
+
+    def speed() -> float:
+        began, end, done = clock(), time.perf_counter() + SECONDS, 0
+        while time.perf_counter() < end:
+            evaluator(batch, size)
+            done += size
+        return done / (clock() - began)
+
+    return speed
+
+
+def _eager(network: "ResNet", size: int, layout: Any) -> Peer:
+    """The same network as plain PyTorch runs it, float32 planes in, float32 answers out, nothing else done."""
+    import torch
+
+    planes = torch.rand(size, layout.num_planes, layout.rows, layout.cols)
+
+    def speed() -> float:
+        torch.set_num_threads(1)
+        began, end, done = time.process_time(), time.perf_counter() + SECONDS, 0
+        with torch.inference_mode():
+            while time.perf_counter() < end:
+                network(planes)
+                done += size
+        return done / (time.process_time() - began)
+
+    return Peer("eager PyTorch float32", torch.__version__, speed)
+
+
+def bench_inference(game: Game, rounds: int) -> Iterator[Figure]:
+    """Packed positions to priors and values, per second of processor time, by network, runtime and batch size."""
+    from rlcore.runtimes import available_runtimes, make_evaluator
+
+    layout = game.layout(1)
+    for shape, config in NETWORKS.items():
+        network = _new_network(game, config, 1)
+        words = _positions(game, 512, 1, seed=2).words
+        for size in BATCHES:
+            batch = _positions(game, size, 1)
+            for runtime in available_runtimes("cpu"):
+                evaluator = make_evaluator(network, layout, size, device="cpu", runtime=runtime, calibration=words)
+                about = {"network": shape, "batch": size, "runtime": runtime}
+                ours = _evaluations(evaluator, batch, time.process_time)
+                name = f"inference {shape} batch {size} {evaluator.name}"
+                yield from _beside(
+                    name, game, rounds, "positions/processor s", ours, _eager(network, size, layout), **about
+                )
+
+
+def bench_selfplay(game: Game, rounds: int) -> Iterator[Figure]:
+    """Positions evaluated a second by self-play, beside the same evaluators with nothing else to do."""
+    from rlcore.runtimes import make_evaluator
+
+    for threads in range(1, min(THREADS, os.cpu_count() or 1) + 1):
+        config = Config(actor=ActorConfig(threads=threads))
+        layout, size = game.layout(config.history), config.actor.games
+        words = _positions(game, 512, config.history, seed=2).words
+        first = make_evaluator(_new_network(game, config.network, config.history), layout, size, calibration=words)
+        evaluators = [first] + [first.twin() for _ in range(threads - 1)]
+        batches = [_positions(game, size, config.history, seed=3 + i) for i in range(threads)]
+        alone = _threaded(
+            [_evaluations(e, batch, time.perf_counter) for e, batch in zip(evaluators, batches, strict=True)]
+        )
+        actors = _actors(game, config, threads)
+        playing = _threaded([_playing(actor, e) for actor, e in zip(actors, evaluators, strict=True)])
+        sizes = {"threads": threads, "games": size, "simulations": config.search.simulations, "runtime": first.name}
+        peer = Peer("the evaluator alone", __version__, alone)
+        yield from _beside(f"selfplay {threads} threads", game, rounds, "positions/s", playing, peer, **sizes)
+
+
+def _actors(game: Game, config: Config, count: int) -> "list[Actor]":
+    from selfplay.actor import Actor
+
+    return [Actor(game, config, index, count, frozenset()) for index in range(count)]
+
+
+def _playing(actor: "Actor", evaluator: Evaluator) -> Callable[[], float]:
+    """Positions evaluated a second while an actor plays."""
+
+    def speed() -> float:
+        began, before = time.perf_counter(), actor.search.evaluations
+        while time.perf_counter() - began < 2 * SECONDS:
+            actor.play(evaluator, 0)
+        return (actor.search.evaluations - before) / (time.perf_counter() - began)
+
+    return speed
+
+
+def bench_learner(game: Game, rounds: int) -> Iterator[Figure]:
+    """Samples trained a second: drawn, rebuilt from moves, one gradient step; beside the bare step on one batch."""
+    import torch
+
+    from rlcore.inference import choose_dtype
+    from selfplay.learner import Learner
+    from selfplay.window import Window
+
+    torch.set_num_threads(1)
+    short = ActorConfig(threads=1, max_plies=40, random_plies=0)
+    config = Config(actor=short, search=SearchConfig(simulations=2, considered=2))
+    device = torch.device("cpu")
+    learner = Learner(game, config, device, low_precision=choose_dtype(device) == torch.bfloat16)
+    window = Window(game, config.learner, config.history, short.max_plies)
+    (actor,) = _actors(game, config, 1)
+    while window.positions < 5000:
+        window.add(actor.play(Uniform(), 0))
+    size, steps = config.learner.batch_size, 8
+
+    def ours() -> float:
+        began = time.perf_counter()
+        learner.train(window, steps)
+        return steps * size / (time.perf_counter() - began)
+
+    samples = window.sample(np.random.default_rng(1))
+
+    class Same:
+        """A window that always hands over the same batch."""
+
+        def sample(self, _generator: Any) -> Any:
+            return samples
+
+    def bare() -> float:
+        began = time.perf_counter()
+        learner.train(Same(), steps)  # type: ignore[arg-type]
+        return steps * size / (time.perf_counter() - began)
+
+    peer = Peer("the same batch again", __version__, bare)
+    yield from _beside("learner", game, rounds, "samples/s", ours, peer, batch=size)
+
+
+BENCHES = {
+    "perft": bench_perft,
+    "playouts": bench_playouts,
+    "search": bench_search,
+    "inference": bench_inference,
+    "selfplay": bench_selfplay,
+    "learner": bench_learner,
+}
+
+
+# --- output ----------------------------------------------------------------------------------------------------------
+
+
+def read(path: Path) -> dict[str, Figure]:
+    """The figures of an earlier run, by name and game.
+
+    Raises:
+        ConfigError: the file cannot be read or holds something else.
+    """
+    try:
+        figures = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return {f"{figure['name']} {figure['game']}": figure | {"value": float(figure["value"])} for figure in figures}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
+    except (ValueError, TypeError, KeyError):
+        raise ConfigError(f"{path} does not hold the lines of an earlier run") from None
+
+
+def _compared(figure: Figure, earlier: dict[str, Figure]) -> Figure:
+    """With the earlier value, and ours by it."""
+    before = earlier.get(f"{figure['name']} {figure['game']}")
+    if before is None or not before["value"]:
+        return figure
+    same = before.get("machine", {}).get("processor") == figure["machine"]["processor"]
+    change = {"before": before["value"], "change": figure["value"] / before["value"], "same_processor": same}
+    return figure | change
+
+
+def _table(figures: Iterable[Figure]) -> str:
+    """What changed, for people; the ratios to partners are what counts."""
+    rows = [f"{'figure':<58}{'before':>14}{'now':>14}{'now/before':>12}"]
+    for figure in figures:
+        if "change" in figure:
+            mark = "" if figure["same_processor"] else "  (another processor)"
+            values = f"{figure['before']:>14,.2f}{figure['value']:>14,.2f}{figure['change']:>12.2f}"
+            rows.append(f"{figure['name']:<58}{values}{mark}")
+    return "\n".join(rows)
+
+
+def run(names: list[str], game: Game, rounds: int, compare: Path | None, tell: Callable[[str], None]) -> None:
+    """Measure and print, a line as soon as it is known; the comparison, if one is asked for, goes to ``tell``.
+
+    Raises:
+        ConfigError: see ``read``.
+    """
+    earlier = read(compare) if compare is not None else {}
+    figures = []
     for name in names:
         for figure in BENCHES[name](game, rounds):
-            print(json.dumps(figure | {"machine": _machine()}), flush=True)
+            figures.append(_compared(figure | {"machine": _machine()}, earlier))
+            print(json.dumps(figures[-1]), flush=True)
+    if compare is not None:
+        tell(_table(figures))
