@@ -273,12 +273,12 @@ def list_places(actions: Array, counts: Array, size: int, squares: int, planes: 
         actions: [B, max_legal] uint16; action = plane * squares + square.
         places: [>= sum of the first counts] int32, written.
     """
-    n, width = 0, np.uint32(squares)
+    n, width, depth = 0, np.uint32(squares), np.uint32(planes)
     for row in range(size):
-        first = row * squares * planes
+        first = np.uint32(row * squares * planes)
         for i in range(counts[row]):
             action = np.uint32(actions[row, i])
-            places[n] = first + (action % width) * planes + action // width
+            places[n] = first + (action % width) * depth + action // width
             n += 1
 
 
