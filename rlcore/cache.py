@@ -106,7 +106,7 @@ class CachedEvaluator:
     """
 
     def __init__(
-        self, evaluator: NetworkEvaluator, words: PlaneLayout | int, max_legal: int, positions: int = 1 << 15
+        self, evaluator: NetworkEvaluator, words: PlaneLayout | int, max_legal: int, positions: int = 1 << 14
     ) -> None:
         num_words = words if isinstance(words, int) else words.num_words
         self.evaluator = evaluator

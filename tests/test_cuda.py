@@ -4,6 +4,7 @@ On a GPU run ``pytest -k cuda``: whatever needs one is skipped elsewhere and say
 """
 
 import copy
+import dataclasses
 import threading
 
 import numpy as np
@@ -80,6 +81,20 @@ def test_every_size_gives_what_the_cpu_gives(device: str) -> None:
     assert (batch.values == 7.0).all()
     with pytest.raises(ValueError, match="65 rows asked"):
         evaluator(random_batch(65), 65)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_squeeze_excitation_plays_too(device: str) -> None:
+    torch.manual_seed(0)
+    config = dataclasses.replace(SMALL, squeeze_excitation=8)
+    network, batch = ResNet(config, LAYOUT.num_planes, (8, 8), chess.NUM_ACTIONS), random_batch(16)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.1)
+    found = answers(CudaEvaluator(network, LAYOUT, 16, device, torch.float32), batch, 16)
+    expected = reference(network, batch)
+    assert np.std(expected[1][:, 0]) > 0.01
+    assert furthest(found, expected) < (1e-5 if device == "cpu" else 5e-3)
 
 
 @pytest.mark.parametrize("device", DEVICES)
