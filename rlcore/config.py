@@ -69,6 +69,13 @@ class NetworkConfig:
     value_hidden: int = 64
     """Units of the value head's hidden layer."""
 
+    squeeze_excitation: int = 0
+    """Squeeze-and-excitation in every block (Hu et al. 2018): channels a hidden unit, 16 in the paper; 0 = none."""
+
     def __post_init__(self) -> None:
         """Raise ValueError where a size makes no sense."""
-        require(self, {"blocks": 0, "channels": 1, "value_channels": 1, "value_hidden": 1})
+        require(self, {"blocks": 0, "channels": 1, "value_channels": 1, "value_hidden": 1, "squeeze_excitation": 0})
+        if self.squeeze_excitation > self.channels:
+            raise ValueError(
+                f"squeeze_excitation must be at most channels ({self.channels}), not {self.squeeze_excitation}"
+            )

@@ -1,7 +1,9 @@
 """The network: shapes, its first losses, that it can learn, and that its playing form is the same function."""
 
 import copy
+import dataclasses
 import math
+from typing import TypeVar
 
 import pytest
 import torch
@@ -9,11 +11,13 @@ from torch import Tensor, nn
 
 from rlcore.config import NetworkConfig
 from rlcore.losses import policy_kl, policy_loss, uniform_policy_loss, value_loss
-from rlcore.networks import ConvPolicyHead, LinearPolicyHead, ResNet, fuse
+from rlcore.networks import Block, ConvPolicyHead, LinearPolicyHead, ResNet, fuse
 
 torch.set_num_threads(1)  # small tensors: two threads are slower, and ten times slower where the cores are busy
 
 SMALL = NetworkConfig(blocks=2, channels=32, value_channels=8, value_hidden=16)
+M = TypeVar("M", bound=nn.Module)
+GATED = dataclasses.replace(SMALL, squeeze_excitation=8)
 
 
 def random_planes(batch: int, planes: int, rows: int, cols: int, seed: int = 1) -> Tensor:
@@ -33,7 +37,7 @@ def random_targets(batch: int, num_actions: int, most: int) -> tuple[Tensor, Ten
     return legal, counts, policy, wdl
 
 
-def trained_a_little(network: ResNet) -> ResNet:
+def trained_a_little(network: M) -> M:
     """Weights, norms and statistics as after some training: nothing zero, one or equal any more."""
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
@@ -115,9 +119,10 @@ def test_overfits_eight_positions() -> None:
     assert value.item() < 0.02
 
 
+@pytest.mark.parametrize("config", [SMALL, GATED], ids=["plain", "squeeze-excitation"])
 @pytest.mark.parametrize("num_actions", [4672, 100])
-def test_fused_network_is_the_same_function(num_actions: int) -> None:
-    network = trained_a_little(ResNet(SMALL, 21, (8, 8), num_actions))
+def test_fused_network_is_the_same_function(num_actions: int, config: NetworkConfig) -> None:
+    network = trained_a_little(ResNet(config, 21, (8, 8), num_actions))
     before = copy.deepcopy(network.state_dict())
     planes = random_planes(6, 21, 8, 8)
     fused = fuse(network)
@@ -128,6 +133,29 @@ def test_fused_network_is_the_same_function(num_actions: int) -> None:
         assert expected.std().item() > 0.05  # otherwise there is nothing to compare
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+def test_squeeze_excitation_by_the_paper() -> None:
+    """Hu et al. 2018, section 3: the residual branch times sigmoid(W2 relu(W1 mean)), then the skip and the ReLU."""
+    block = trained_a_little(Block(8, squeeze_excitation=4)).eval()
+    x = torch.randn(3, 8, 5, 6)
+    branch = block.second.norm(block.second.conv(block.first(x)))
+    weights = {name.removeprefix("gates."): weight.detach() for name, weight in block.named_parameters()}
+    assert weights["squeeze.weight"].shape == (2, 8)
+    hidden = (branch.sum((2, 3)) / 30 @ weights["squeeze.weight"].T + weights["squeeze.bias"]).clamp(min=0)
+    gates = 1 / (1 + (-(hidden @ weights["excite.weight"].T + weights["excite.bias"])).exp())
+    assert gates.std() > 0.03  # otherwise a constant would pass
+    assert (branch < 0).any()
+    torch.testing.assert_close(block(x), (x + branch * gates.view(3, 8, 1, 1)).clamp(min=0))
+
+
+def test_squeeze_excitation_stays_channels_last_and_learns() -> None:
+    block = Block(32, squeeze_excitation=8)
+    x = torch.rand(2, 32, 8, 8).to(memory_format=torch.channels_last)
+    torch.testing.assert_close(block(x), x)  # starts as the identity, with gates as without
+    assert block(x).is_contiguous(memory_format=torch.channels_last)
+    trained_a_little(block)(x).square().sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in block.parameters())
 
 
 def test_heads_are_forward_in_another_order() -> None:
@@ -143,8 +171,15 @@ def test_heads_are_forward_in_another_order() -> None:
 def test_weights_have_readable_names() -> None:
     names = set(ResNet(SMALL, 21, (8, 8), 4672).state_dict())
     assert {"stem.conv.weight", "blocks.1.second.norm.running_var", "policy.out.bias", "value.hidden.weight"} <= names
+    gates = {name for name in ResNet(GATED, 21, (8, 8), 4672).state_dict() if "gates" in name}
+    assert "blocks.1.gates.squeeze.weight" in gates
+    assert names == set(ResNet(GATED, 21, (8, 8), 4672).state_dict()) - gates  # the plain network is as it was
 
 
 def test_impossible_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match="channels must be at least 1, not 0"):
         NetworkConfig(channels=0)
+    with pytest.raises(ValueError, match="squeeze_excitation must be at least 0, not -1"):
+        NetworkConfig(squeeze_excitation=-1)
+    with pytest.raises(ValueError, match=r"squeeze_excitation must be at most channels \(16\), not 17"):
+        NetworkConfig(channels=16, squeeze_excitation=17)
