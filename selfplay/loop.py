@@ -111,7 +111,7 @@ class Loop:
         """Rounds until the time is up or a stop is asked for, then a last checkpoint."""
         limit = self.config.max_minutes * 60 or math.inf
         self.run.save(self.seconds)
-        workers = len(self.run.actors) + 1
+        workers = len(self.run.actors) + 2  # the learner, and whoever writes games as text
         sys.setswitchinterval(_SWITCH_SECONDS)
         with ThreadPoolExecutor(workers, "rlcore", initializer=_limit_threads) as pool:
             while self.seconds < limit and not self.run.is_complete and not stop.requested:
@@ -196,7 +196,7 @@ class Loop:
         return Status(
             game=run.game.name,
             run_dir=run.folder,
-            device=f"{run.device.type} {self._evaluator_name()}, {self._slots} games at once",
+            device=f"{run.device.type} {self._evaluator_name()}, {self._slots} games",
             network=self._network_name(),
             simulations=config.search.simulations,
             seconds=self.seconds,

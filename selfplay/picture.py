@@ -117,7 +117,8 @@ def _checks(s: Status) -> str:
     """From how many games it is known how often giving up is wrong, and how well."""
     if s.resign_checks == 0:
         return "no game played on yet"
-    return f"{100 * s.resign_low:.1f}-{100 * s.resign_high:.1f} % of {s.resign_checks:,} games"
+    low, high = (f"{100 * end:.{1 if end < 0.0995 else 0}f}" for end in (s.resign_low, s.resign_high))
+    return f"{low}-{high} of {s.resign_checks:,} games"
 
 
 def _bar(share: float, width: int) -> str:
@@ -217,8 +218,8 @@ def _time(s: Status, width: int) -> "list[Text]":
             glyph, style = styles[i % len(styles)]
             bar.append(glyph * (0 if math.isnan(share) else round(length * share)), style)
             legend.append(glyph + " ", style).append(f"{name} {percent(share):<5}  ")
-        if who == "learner":
-            legend.append(f"{s.steps_due:,} steps due")
+        legend.append(f"{s.steps_due:,} steps due" if who == "learner" else "")
+        legend.rstrip()
         bar.truncate(length, pad=True)
         lines += [Text.assemble((f" {who:<8}", "bold cyan"), bar, legend)] if shares else []
     return lines

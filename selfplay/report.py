@@ -147,7 +147,7 @@ def alarms(status: Status) -> list[str]:
         (searching > 0.5 and s.new_positions >= 1000,
          "The evaluator is starved, the actors spend over half of their time on the processor's share of the search: "
          "use more --actor.threads where there are cores for them, or enlarge the network (--network.channels)."),
-        (s.resign_low > 0.05,
+        (s.resign_low > 0.05 and s.resign_checks >= 10,
          "Sides give up too early, over 5 % of those made to play on do not lose: lower --actor.resign."),
     ]  # fmt: skip
     return [text for happens, text in checks if happens]

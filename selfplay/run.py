@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from operator import attrgetter
 from pathlib import Path
 
@@ -104,6 +104,7 @@ class Run:
         else:
             self.learner.earn(self.log.positions)
         self.game_file = self._open_game_file()
+        self._writing: Future[None] | None = None
         self.metrics = Metrics(self.folder)
         self.metrics.rewind(self.learner.steps)
         self.evaluators = self._make_evaluators()
@@ -233,11 +234,18 @@ class Run:
         self.window.add(finished)
         self.learner.earn(sum(record.positions for record in finished))
         self._note(finished)
-        if self.game_file is not None:
-            self.game_file.append(finished)
+        self._write_as_text(finished, pool)
         if self.learner.steps - self._published_at >= self.config.learner.publish_steps:
             self.publish()
         return finished, losses
+
+    def _write_as_text(self, finished: list[GameRecord], pool: ThreadPoolExecutor) -> None:
+        """Write games as text while the next round is played: some milliseconds a game, all of it in Python."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+        if self.game_file is not None and finished:
+            self._writing = pool.submit(self.game_file.append, finished)
 
     def _steps_now(self) -> int:
         """The gradient steps of this round: those due, spread evenly, for games come home in bursts.
@@ -293,6 +301,8 @@ class Run:
 
     def close(self) -> None:
         """Let go of all files."""
+        if self._writing is not None:
+            wait([self._writing])
         if self.game_file is not None:
             self.game_file.close()
         self.metrics.close()

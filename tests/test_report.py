@@ -211,9 +211,9 @@ def test_figures_of_what_is_switched_on_show_only_then() -> None:
     plain, large, small = plain_line(shown), *("\n".join(rendered(shown, *size)) for size in ((120, 39), (80, 24)))
     for words in ("cache hits 34 %", "given up wrongly 3.1 % (1.1-8.7 %) of 97 games", "1,724 moves/s", "of 100,000"):
         assert words in plain
-    for words in ("cache hits", "34 %", "3.1 %", "1.1-8.7 % of 97 games", "of 1,724 moves/s", "of 100,000 wanted"):
+    for words in ("cache hits", "34 %", "3.1 %", "1.1-8.7 of 97 games", "of 1,724 moves/s", "of 100,000 wanted"):
         assert words in large
-    for words in ("wrong resigns", "3.1 %", "of 1,724 moves/s", "of 100,000 wanted"):
+    for words in ("wrong resigns", "3.1 %", "1.1-8.7 of 97 games", "of 1,724 moves/s", "of 100,000 wanted"):
         assert words in small
     assert "given up wrongly not known yet" in plain_line(status(resign=0.05))
 
@@ -364,7 +364,8 @@ def test_a_healthy_run_and_one_that_just_began_raise_no_alarm() -> None:
         ("idle", {"shares": {"idle": 0.31}}, {"shares": {"idle": 0.31}, "seconds": 60.0}),
         ("evaluator is starved", {"shares": {"tree": 0.5, "rest": 0.01}}, {"shares": {"tree": 0.4, "rest": 0.1}}),
         ("evaluator is starved", {"shares": {"tree": 0.6}}, {"shares": {"tree": 0.6}, "new_positions": 10}),
-        ("give up too early", {"resign_low": 0.051}, {"resign_low": 0.049, "resign_mistakes": 0.09}),
+        ("give up too early", {"resign_low": 0.051, "resign_checks": 10}, {"resign_low": 0.049, "resign_checks": 90}),
+        ("give up too early", {"resign_low": 0.06, "resign_checks": 10}, {"resign_low": 0.2, "resign_checks": 1}),
     ],
 )
 def test_an_alarm_goes_off_when_it_should_and_only_then(
@@ -382,8 +383,8 @@ def test_every_flag_that_an_alarm_advises_exists() -> None:
     from selfplay.config import Config
 
     broken = status(
-        policy_loss=math.inf, draw_rate=1.0, value_spread=0.0, batch_fill=0.1, reuse=0.1, resign_low=0.1,
-        shares={"wait": 1.0, "idle": 1.0, "tree": 1.0},
+        policy_loss=math.inf, draw_rate=1.0, value_spread=0.0, batch_fill=0.1, reuse=0.1,
+        shares={"wait": 1.0, "idle": 1.0, "tree": 1.0}, resign_low=0.1, resign_checks=10,
     )  # fmt: skip
     advised = {word.strip("().,;:") for text in alarms(broken) for word in text.split() if "--" in word}
     assert len(alarms(broken)) == 10
