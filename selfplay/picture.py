@@ -218,7 +218,7 @@ def _time(s: Status, width: int) -> "list[Text]":
             glyph, style = styles[i % len(styles)]
             bar.append(glyph * (0 if math.isnan(share) else round(length * share)), style)
             legend.append(glyph + " ", style).append(f"{name} {percent(share):<5}  ")
-        legend.append(f"{s.steps_due:,} steps due" if who == "learner" else "")
+        legend.append(f"steps due {s.steps_due:,}" if who == "learner" else "")
         legend.rstrip()
         bar.truncate(length, pad=True)
         lines += [Text.assemble((f" {who:<8}", "bold cyan"), bar, legend)] if shares else []

@@ -259,7 +259,7 @@ def _time_spent(s: Status) -> list[tuple[str, str]]:
     rows = [
         ("actors", ", ".join(by_name.values())),
         ("evaluator", f"{figure(s.evaluations_per_second)} evaluations/s, batches {percent(s.batch_fill)} full{cache}"),
-        ("learner", ", ".join([*learner, f"{s.steps_due:,} steps due"])),
+        ("learner", ", ".join([*learner, f"steps due {s.steps_due:,}"])),
         ("", f"each position trained on {figure(s.reuse, '.2f')} times{target}"),
     ]
     return [(label, text) for label, text in rows if text]

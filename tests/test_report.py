@@ -105,7 +105,7 @@ def test_80_columns_hold_every_important_figure_and_the_whole_board() -> None:
         "3.98  of 4 wanted",
         "3.021  94.1 % of uniform", "0.812  73.9 % of ln 3", "142  plies", "31 %", "checkmate", "46 %", "max plies",
         "evaluate 62 %", "tree 21 %", "rest 2 %", "idle 15 %", "learn 71 %", "wait 29 %",
-        "12 steps due", "game 17, move 23", "White to move",
+        "steps due 12", "game 17, move 23", "White to move",
         "policy loss / uniform  0.950",
     ):  # fmt: skip
         assert words in text
@@ -412,7 +412,7 @@ def test_the_summary_says_what_was_learned_where_it_lies_and_how_to_go_on(tmp_pa
     assert str(tmp_path) in text
     for words in (
         "evaluate 62 %, tree 21 %, rest 2 %, idle 15 %", "7,812 evaluations/s, batches 93 % full\n",
-        "learn 71 %, wait 29 %, 12 steps due", "each position trained on 3.98 times, 4 wanted",
+        "learn 71 %, wait 29 %, steps due 12", "each position trained on 3.98 times, 4 wanted",
     ):  # fmt: skip
         assert words in text
     assert "given up" not in text

@@ -253,11 +253,18 @@ def test_a_run_reports_who_waits_for_whom_and_how_often_giving_up_was_wrong(tmp_
             assert status.positions == status.new_positions == run.positions
             assert 0 < status.seconds_left < 60
             assert status.steps_due >= 0
-        made_to_play_on = [record for record in run.log.records() if record.ending != 7]
+        made_to_play_on = [record for record in run.log.records() if record.ending != RESIGNATION]
         assert 0 < status.resign_checks <= len(made_to_play_on)
         assert status.resign_low <= status.resign_mistakes <= status.resign_high
         mistakes = list(run.mistakes)
         run.close()
+        results = dict(
+            re.findall(r'\[Round "(\d+)"\].*?\[Result "([^"]+)"\]', (tmp_path / "games.pgn").read_text(), re.S)
+        )
+        resigned = [record for record in run.log.records() if record.ending == RESIGNATION]
+        assert resigned
+        for record in resigned:  # whoever moved last has lost
+            assert results[str(record.id)] == ("0-1" if len(record.plies) % 2 == 1 else "1-0")
         again = open_run(tmp_path, replace(TINY, actor=actor))  # known from the log alone
         assert list(again.mistakes) == mistakes
         again.close()
