@@ -16,7 +16,8 @@ class ActorConfig:
     """How games are played."""
 
     threads: int = 0
-    """Threads that play games, each with its own group; 0 = one a core but for the learner's, four at most."""
+    """Threads that play games, each with its own group; 0 = one a core but for the learner's, four at most, and two at
+    least on a GPU, where groups take turns."""
     games: int = 128
     """Games that a thread plays in lockstep: the size of its evaluation batch."""
     max_plies: int = 240
@@ -25,14 +26,32 @@ class ActorConfig:
     """Moves are drawn in proportion to visits for this many plies of a game, then the best is played."""
     random_plies: int = 120
     """The very first games begin after 0 to this many random plies: first samples within seconds, endings early on."""
+    full_share: float = 1.0
+    """Playout-cap randomisation (Wu 2019, section 3.1; KataGo: 0.25): this share of moves is searched in full and
+    trained on; the others get a quick search without root noise, to play games out sooner, and are not trained on."""
+    quick_simulations: int = 8
+    """Simulations of a quick search (KataGo: a sixth of a full one's)."""
+    resign: float = 0.0
+    """A side whose expected score (win + draw / 2) is below this for resign_moves moves gives up; 0 = never."""
+    resign_moves: int = 3
+    """How many of its own moves in a row a side must be that badly off to give up."""
+    resign_check: float = 0.1
+    """Share of games that are played on all the same, to see how often giving up is wrong (AlphaGo Zero: 0.1)."""
 
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
         require(self, {"threads": 0, "games": 1, "max_plies": 2, "sample_plies": 0, "random_plies": 0})
+        require(self, {"quick_simulations": 1, "resign": 0, "resign_moves": 1})
         if self.random_plies >= self.max_plies:
             raise ValueError(f"random_plies ({self.random_plies}) must be below max_plies ({self.max_plies})")
         if self.max_plies > 10_000:
             raise ValueError(f"max_plies must be at most 10000, not {self.max_plies}")
+        if not 0.0 < self.full_share <= 1.0:
+            raise ValueError(f"full_share must be above 0 and at most 1, not {self.full_share}")
+        if not self.resign < 0.5:
+            raise ValueError(f"resign must be below 0.5, an even game, not {self.resign}")
+        if not 0.0 <= self.resign_check <= 1.0:
+            raise ValueError(f"resign_check must lie in [0, 1], not {self.resign_check}")
 
 
 @dataclass(frozen=True)
@@ -89,6 +108,8 @@ class Config:
     """Where everything lies: checkpoints, games, metrics, pictures. Default: runs/<game>."""
     max_minutes: float = 10.0
     """Stop after so many minutes of this start; 0 = run on until Ctrl-C."""
+    max_positions: int = 0
+    """Stop when the whole run has made so many positions to train on; 0 = no limit. To compare runs by equal work."""
     seed: int = 1
     """Decides every random choice of the run."""
     history: int = 1
@@ -107,8 +128,14 @@ class Config:
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
         require(self, {"max_minutes": 0, "history": 1, "checkpoint_minutes": 0, "strength_games": 0, "seed": 0})
+        require(self, {"max_positions": 0})
         if self.search.simulations > _MOST_SIMULATIONS:
             raise ValueError(f"search.simulations must be at most {_MOST_SIMULATIONS}, not {self.search.simulations}")
+        if self.actor.full_share < 1.0 and self.actor.quick_simulations > self.search.simulations:
+            raise ValueError(
+                f"actor.quick_simulations ({self.actor.quick_simulations}) must be at most search.simulations "
+                f"({self.search.simulations})"
+            )
 
     def folder(self) -> Path:
         """The run directory."""

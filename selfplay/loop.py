@@ -16,7 +16,7 @@ import torch
 
 import games
 from rlcore.metrics import read as read_metrics
-from selfplay.arena import Match
+from selfplay.arena import Match, wilson
 from selfplay.config import Config
 from selfplay.learner import StepLosses
 from selfplay.record import GameRecord
@@ -54,12 +54,22 @@ class Meter:
 
     def __init__(self) -> None:
         self._marks: deque[tuple[float, dict[str, float]]] = deque()
+        self._first: tuple[float, dict[str, float]] | None = None
 
     def update(self, counters: dict[str, float]) -> None:
         now = time.perf_counter()
         self._marks.append((now, counters))
+        if self._first is None:
+            self._first = self._marks[0]
         while len(self._marks) > 2 and now - self._marks[1][0] > _RATE_SECONDS:
             self._marks.popleft()
+
+    def whole(self) -> "Meter":
+        """The same over all the time since the first update."""
+        meter = Meter()
+        if self._first is not None:
+            meter._marks.extend((self._first, self._marks[-1]))
+        return meter
 
     def rate(self, name: str) -> float:
         """Growth a second; not known before there are two marks."""
@@ -101,25 +111,27 @@ class Loop:
         """Rounds until the time is up or a stop is asked for, then a last checkpoint."""
         limit = self.config.max_minutes * 60 or math.inf
         self.run.save(self.seconds)
-        workers = len(self.run.actors) + 1
+        workers = len(self.run.actors) + 2  # the learner, and whoever writes games as text
         sys.setswitchinterval(_SWITCH_SECONDS)
         with ThreadPoolExecutor(workers, "rlcore", initializer=_limit_threads) as pool:
-            while self.seconds < limit and not stop.requested:
+            while self.seconds < limit and not self.run.is_complete and not stop.requested:
                 _, losses = self.run.round(pool)
                 if losses is not None:
                     self.losses.append(losses)
                 self._tell()
+        if self.run.is_complete:
+            self.report.line(f"The run has made the {self.config.max_positions:,} positions that it was asked for.")
         self._write_metrics(self.status())
         self.run.save(self.seconds)
 
     def _tell(self) -> None:
         now = time.perf_counter()
         self.meter.update(self._counters())
-        status = self.status()
-        self.report.update(status)
+        if self.report.is_due:
+            self.report.update(self.status())
         if now - self._written >= _METRICS_SECONDS:
             self._written = now
-            self._write_metrics(status)
+            self._write_metrics(self.status())
         if now - self._saved >= self.config.checkpoint_minutes * 60:
             self._saved = now
             self.run.save(self.seconds)
@@ -128,57 +140,75 @@ class Loop:
 
     def _counters(self) -> dict[str, float]:
         """What has been done since this process began; all of it only grows."""
-        searches = [actor.search for actor in self.run.actors]
+        actors, evaluators = self.run.actors, self.run.evaluators
+        searches = [search for actor in actors for search in actor.searches]
         return {
-            "moves": float(self._moves()),
+            "moves": float(sum(search.searches for search in searches)),
+            "positions": float(self._new_positions()),
             "evaluations": float(sum(search.evaluations for search in searches)),
             "waves": float(sum(search.waves for search in searches)),
+            "offered": float(sum(actor.offered for actor in actors)),
             "evaluating": sum(search.evaluator_seconds for search in searches),
             "searching": sum(search.seconds for search in searches),
-            "playing": sum(actor.seconds for actor in self.run.actors),
+            "playing": sum(actor.seconds for actor in actors),
             "learning": self.run.learner.seconds,
-            "steps": float(self.run.learner.steps),
+            "hits": float(sum(getattr(evaluator, "hits", 0) for evaluator in evaluators)),
+            "lookups": float(sum(getattr(evaluator, "lookups", 0) for evaluator in evaluators)),
             "clock": time.perf_counter(),
         }
 
-    def _moves(self) -> int:
-        """Positions searched by this process, in finished games or not."""
-        return sum(actor.search.searches for actor in self.run.actors)
+    def _new_positions(self) -> int:
+        """Positions to train on that this process has made, in finished games or not."""
+        return sum(actor.positions for actor in self.run.actors)
 
-    def _shares(self) -> dict[str, float]:
-        """Of the actors' time, what the evaluator, the tree and the rest took; of the clock, how long was learnt."""
-        evaluate = self.meter.ratio("evaluating", "playing")
-        search = self.meter.ratio("searching", "playing")
-        learn = self.meter.ratio("learning", "clock")
-        shares = {"evaluate": evaluate, "tree": search - evaluate, "rest": 1 - search}
-        return shares | {"learn": learn, "wait": 1 - learn}
+    def _shares(self, meter: Meter) -> dict[str, float]:
+        """Of the actors' time, what the evaluator, the tree and the rest took; of the clock, how long was learnt.
 
-    def status(self) -> Status:
-        """Everything that a person wants to know now."""
+        An actor is idle while the slowest of its round or the learner is at work, and between rounds.
+        """
+        evaluate, search, play = (
+            meter.ratio(name, "clock") / len(self.run.actors) for name in ("evaluating", "searching", "playing")
+        )
+        learn = meter.ratio("learning", "clock")
+        shares = {"evaluate": evaluate, "tree": search - evaluate, "rest": play - search, "idle": 1 - play}
+        return {name: max(share, 0.0) for name, share in (shares | {"learn": learn, "wait": 1 - learn}).items()}
+
+    def _seconds_left(self, meter: Meter) -> float | None:
+        """Until the time is up or the positions are made, whichever comes first; None where no end is in sight."""
+        config = self.config
+        ends = [config.max_minutes * 60 - self.seconds] if config.max_minutes else []
+        if config.max_positions and meter.rate("positions") > 0:
+            ends.append((config.max_positions - self.run.positions) / meter.rate("positions"))
+        return max(min(ends), 0.0) if ends else None
+
+    def status(self, whole: bool = False) -> Status:
+        """Everything that a person wants to know: speeds and shares of the last seconds, or of the ``whole`` start."""
         run, config = self.run, self.config
+        meter = self.meter.whole() if whole else self.meter
         learner, window = run.learner, run.window
         means = np.mean(self.losses, axis=0).tolist() if self.losses else [math.nan] * 4
         latest = list(run.latest)
         endings = Counter(run.game.Ending(record.ending).name.lower() for record in latest)
-        batch = self.meter.ratio("evaluations", "waves")
+        rows, checks = config.actor.games, len(run.mistakes)
+        mistakes = sum(run.mistakes) / checks if checks else math.nan
         values = np.concatenate([actor.root_values[:, 0] for actor in run.actors])
         board, title = self._board()
         return Status(
             game=run.game.name,
             run_dir=run.folder,
-            device=f"{run.device.type} {str(run.dtype).removeprefix('torch.')}, {self._slots} games at once",
+            device=f"{run.device.type} {self._evaluator_name()}, {self._slots} games",
             network=self._network_name(),
             simulations=config.search.simulations,
             seconds=self.seconds,
-            seconds_left=max(config.max_minutes * 60 - self.seconds, 0.0) if config.max_minutes else None,
+            seconds_left=self._seconds_left(meter),
             resumed_from=run.resumed_from,
             games=run.log.games,
-            positions=run.log.positions + sum(actor.positions_in_progress() for actor in run.actors),
+            positions=run.positions,
             new_games=run.log.games - self.games_before,
-            new_positions=self._moves(),
-            positions_per_second=self.meter.rate("moves"),
-            evaluations_per_second=self.meter.rate("evaluations"),
-            batch_fill=batch / config.actor.games,
+            new_positions=self._new_positions(),
+            positions_per_second=meter.rate("positions"),
+            evaluations_per_second=meter.rate("evaluations"),
+            batch_fill=meter.ratio("evaluations", "waves") / rows,
             steps=learner.steps,
             version=run.version,
             reuse=learner.samples / window.total if window.total else math.nan,
@@ -192,15 +222,28 @@ class Loop:
             draw_rate=sum(self._is_draw(record) for record in latest) / len(latest) if latest else math.nan,
             game_length=float(np.mean([len(record.plies) for record in latest])) if latest else math.nan,
             endings=dict(endings.most_common()),
-            shares=self._shares(),
+            shares=self._shares(meter),
             board=board,
             board_title=title,
             reuse_target=config.learner.reuse,
+            steps_due=max(learner.steps_due(), 0),
+            most_fill=meter.ratio("offered", "waves") / rows,
+            cache_hits=meter.ratio("hits", "lookups"),
+            positions_wanted=config.max_positions,
+            moves_per_second=meter.rate("moves") if config.actor.full_share < 1.0 else math.nan,
+            resign=config.actor.resign,
+            resign_checks=checks,
+            resign_mistakes=mistakes,
+            resign_low=wilson(mistakes, checks)[0] if checks else math.nan,
+            resign_high=wilson(mistakes, checks)[1] if checks else math.nan,
         )
 
     def _is_draw(self, record: GameRecord) -> bool:
         """Drawn by the rules; a game broken off is none."""
         return record.value == 0 and record.ending != int(self.run.game.Ending.MAX_PLIES)
+
+    def _evaluator_name(self) -> str:
+        return str(getattr(self.run.evaluators[0], "name", str(self.run.dtype).removeprefix("torch.")))
 
     def _network_name(self) -> str:
         network = self.config.network
@@ -281,7 +324,7 @@ def train(config: Config, report: Report) -> None:
             )
         loop = Loop(run, report)
         loop.train(stop)
-        status = loop.status()
+        status = loop.status(whole=True)
         matches = loop.check_strength(stop)
         report.finish(status, matches, loop.draw(matches), run.how_to_go_on())
     finally:

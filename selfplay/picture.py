@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfplay.report import LN_3, Point, Result, Status, clock, figure, percent, relative
+from selfplay.report import LEARNER, LN_3, Point, Result, Status, clock, figure, percent, relative
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,6 @@ __all__ = ["FILE", "draw", "screen"]
 
 FILE = "progress.png"
 
-_LEARNER = ("learn", "wait")  # stages of Status.shares that are the learner's; all others are the actors'
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 
 
@@ -66,7 +65,8 @@ def _head(s: Status, width: int) -> "list[Text]":
     about = Text(f" {s.network} · {s.simulations} simulations a move · {s.device}", "dim")
     first = Text.assemble(name, (f"{where:>{max(0, width - len(name))}}", "dim"))
     if s.seconds_left is None:
-        return [first, about, Text(f" {clock(s.seconds)}, runs on until Ctrl-C")]
+        end = f"{s.positions_wanted:,} positions are made" if s.positions_wanted else "Ctrl-C"
+        return [first, about, Text(f" {clock(s.seconds)}, runs on until {end}")]
     total = s.seconds + s.seconds_left
     words = f"  {clock(s.seconds)} of {clock(total)}, {clock(s.seconds_left)} left"
     length = max(0, width - len(words) - 1)
@@ -80,13 +80,18 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
     endings = sorted(s.endings.items(), key=lambda item: -item[1])[:7]
     target = "times a position" if math.isnan(s.reuse_target) else f"of {s.reuse_target:g} wanted"
     games, positions = (f"{new:,} in this start" if s.resumed_from else "" for new in (s.new_games, s.new_positions))
+    positions = f"of {s.positions_wanted:,} wanted" if s.positions_wanted else positions
+    moves = "" if math.isnan(s.moves_per_second) else f"of {figure(s.moves_per_second)} moves/s"
+    cached = [] if math.isnan(s.cache_hits) else [(2, "cache hits", percent(s.cache_hits), "of evaluations")]
+    wrong = [(1, "wrong resigns", percent(s.resign_mistakes, 1), _checks(s))] if s.resign > 0 else []
     width, policy = min(width, 32), relative(s.policy_loss, s.uniform_loss)
     return [
         ("Self-play", [
             (1, "games", f"{s.games:,}", games),
             (1, "positions", f"{s.positions:,}", positions),
-            (1, "positions/s", figure(s.positions_per_second), ""),
+            (1, "positions/s", figure(s.positions_per_second), moves),
             (1, "evaluations/s", figure(s.evaluations_per_second), f"batches {percent(s.batch_fill)} full"),
+            *cached,
         ]),
         ("Learning", [
             (1, "steps", f"{s.steps:,}", f"network no. {s.version:,}"),
@@ -101,10 +106,19 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
         ("Games", [
             (1, "length", figure(s.game_length), "plies"),
             (1, "draws", percent(s.draw_rate), _bar(s.draw_rate, width)),
+            *wrong,
             *((1 if i < 3 else 2 if i < 4 else 3, name.replace("_", " "), percent(n / total), _bar(n / total, width))
               for i, (name, n) in enumerate(endings)),
         ]),
     ]  # fmt: skip
+
+
+def _checks(s: Status) -> str:
+    """From how many games it is known how often giving up is wrong, and how well."""
+    if s.resign_checks == 0:
+        return "no game played on yet"
+    low, high = (f"{100 * end:.{1 if end < 0.0995 else 0}f}" for end in (s.resign_low, s.resign_high))
+    return f"{low}-{high} of {s.resign_checks:,} games"
 
 
 def _bar(share: float, width: int) -> str:
@@ -193,17 +207,19 @@ def _time(s: Status, width: int) -> "list[Text]":
     """Where the time goes: a stacked bar for the actors, one for the learner."""
     from rich.text import Text
 
-    actors = {name: share for name, share in s.shares.items() if name not in _LEARNER}
-    learner = {name: s.shares[name] for name in _LEARNER if name in s.shares}
-    looks = (("█", "cyan"), ("▓", "magenta"), ("░", "dim"))  # told apart without colour too
-    length = max(6, min(40, width - 57))
+    actors = {name: share for name, share in s.shares.items() if name not in LEARNER}
+    learner = {name: s.shares[name] for name in LEARNER if name in s.shares}
+    looks = (("█", "cyan"), ("▓", "magenta"), ("▒", "yellow"), ("░", "dim"))  # told apart without colour too
+    length = max(6, min(40, width - 69))
     lines = []
-    for who, shares, styles in (("actors", actors, looks), ("learner", learner, looks[::2])):
+    for who, shares, styles in (("actors", actors, looks), ("learner", learner, looks[::3])):
         bar, legend = Text(), Text("  ")
         for i, (name, share) in enumerate(shares.items()):
             glyph, style = styles[i % len(styles)]
             bar.append(glyph * (0 if math.isnan(share) else round(length * share)), style)
-            legend.append(glyph + " ", style).append(f"{name} {percent(share):<6} ")
+            legend.append(glyph + " ", style).append(f"{name} {percent(share):<5}  ")
+        legend.append(f"steps due {s.steps_due:,}" if who == "learner" else "")
+        legend.rstrip()
         bar.truncate(length, pad=True)
         lines += [Text.assemble((f" {who:<8}", "bold cyan"), bar, legend)] if shares else []
     return lines

@@ -244,20 +244,21 @@ class RecordBuilder:
         self._entries = np.zeros(1024, ENTRY)
         self._num_plies = 0
         self._num_entries = 0
+        self.positions = 0
+        """How many plies so far may be trained on."""
 
     def __len__(self) -> int:
         """Plies played so far."""
         return self._num_plies
 
     @property
-    def positions(self) -> int:
-        """How many plies so far may be trained on."""
-        return int(np.count_nonzero(self._plies["trained"][: self._num_plies]))
-
-    @property
     def actions(self) -> NDArray[Any]:
         """The actions played so far, a copy, uint16 [plies]."""
         return self._plies["action"][: self._num_plies].copy()
+
+    def latest(self, plies: int) -> NDArray[Any]:
+        """The last so many plies, or as many as there are: a view of PLY [n]."""
+        return self._plies[max(self._num_plies - plies, 0) : self._num_plies]
 
     def add(
         self,
@@ -280,14 +281,24 @@ class RecordBuilder:
         """
         weights = np.asarray(policy_weights, np.float16)
         kept = np.flatnonzero(weights)
-        row, start, stop = self._num_plies, self._num_entries, self._num_entries + len(kept)
-        self._plies = _grown(self._plies, row + 1)
-        self._entries = _grown(self._entries, stop)
+        entries = np.zeros(len(kept), ENTRY)
         if len(kept):
-            self._entries["action"][start:stop] = np.asarray(policy_actions)[kept]
-            self._entries["weight"][start:stop] = weights[kept]
-        self._plies[row] = (int(action), len(kept), int(simulations), trained, 0, wdl, 0)
+            entries["action"], entries["weight"] = np.asarray(policy_actions)[kept], weights[kept]
+        ply = np.zeros(1, PLY)
+        ply[0] = (int(action), len(kept), int(simulations), trained, 0, wdl, 0)
+        self.append(ply, entries)
+
+    def append(self, ply: NDArray[Any], entries: NDArray[Any]) -> None:
+        """Append a ply that is made already: PLY [1] and its policy, ENTRY [n] with ``n = ply["entries"]``; copied."""
+        row, start, stop = self._num_plies, self._num_entries, self._num_entries + len(entries)
+        if row == len(self._plies):
+            self._plies = _grown(self._plies, row + 1)
+        if stop > len(self._entries):
+            self._entries = _grown(self._entries, stop)
+        self._plies[row : row + 1] = ply
+        self._entries[start:stop] = entries
         self._num_plies, self._num_entries = row + 1, stop
+        self.positions += int(ply["trained"][0])
 
     def finish(self, value: float, ending: int, version: int) -> GameRecord:
         """The finished game's record.
@@ -316,6 +327,7 @@ class RecordBuilder:
         builder = cls(record.id, record.seed, record.first_version)
         builder._plies, builder._num_plies = record.plies.copy(), len(record.plies)
         builder._entries, builder._num_entries = record.entries.copy(), len(record.entries)
+        builder.positions = record.positions
         return builder
 
     def _record(self, value: float, ending: int, version: int) -> GameRecord:
@@ -329,9 +341,7 @@ class RecordBuilder:
 
 
 def _grown(array: NDArray[Any], size: int) -> NDArray[Any]:
-    """The array itself if it has at least ``size`` rows, else a copy with at least twice its room."""
-    if len(array) >= size:
-        return array
+    """A copy with room for ``size`` rows, and for at least twice as many as before."""
     larger = np.zeros(max(size, 2 * len(array)), array.dtype)
     larger[: len(array)] = array
     return larger

@@ -26,6 +26,7 @@ SCREEN_SECONDS = 0.4  # between two screens; drawing one takes some 10 ms
 LINE_SECONDS = 10.0  # between two plain lines
 PAUSE_SECONDS = 60.0  # an alarm that was off for less has not stopped
 _MAX_POINTS = 4000
+LEARNER = ("learn", "wait")  # stages of Status.shares that are the learner's; all others are the actors'
 _HOLD, _SHOW = "\x1b[?2026h", "\x1b[?2026l"  # no half-drawn screens, where the terminal knows synchronised output
 
 FILES = {
@@ -53,7 +54,7 @@ class Status:
     seconds_left: float | None  # None = runs on
     resumed_from: str | None
     games: int  # finished and in the log, whole run
-    positions: int  # whole run
+    positions: int  # to train on, whole run; moves of a quick search are none
     new_games: int  # this start
     new_positions: int
     positions_per_second: float
@@ -72,10 +73,20 @@ class Status:
     draw_rate: float  # [0, 1]
     game_length: float  # mean plies of the latest games
     endings: dict[str, int]  # of the latest games
-    shares: dict[str, float]  # of the actors' time: evaluate, tree, rest; of the learner's: learn, wait
+    shares: dict[str, float]  # of the actors' time: evaluate, tree, rest, idle; of the learner's: learn, wait
     board: str  # one game in progress, as lines of text; ANSI colours are kept
     board_title: str
     reuse_target: float = math.nan  # what reuse should come to
+    steps_due: int = 0  # gradient steps that the games made so far pay for: what waits for the learner
+    most_fill: float = 1.0  # what batch_fill is where every game of a search has a leaf to evaluate
+    cache_hits: float = math.nan  # share of evaluations found in the cache; nan = there is none
+    positions_wanted: int = 0  # the run's limit; 0 = none
+    moves_per_second: float = math.nan  # those of a quick search among them; nan = there are none
+    resign: float = 0.0  # below which expected score a side gives up; 0 = never
+    resign_checks: int = 0  # games in which a side would have given up, but was made to play on
+    resign_mistakes: float = math.nan  # share of them that the side did not lose, and its 95 % interval
+    resign_low: float = math.nan
+    resign_high: float = math.nan
 
 
 class Result(Protocol):
@@ -108,7 +119,8 @@ class Point(NamedTuple):
 def alarms(status: Status) -> list[str]:
     """What goes wrong, a sentence with advice each. The wording never varies, so a sentence names its alarm."""
     s = status
-    learning, waiting = s.shares.get("learn", 0.0), s.shares.get("wait", 0.0)
+    learning, waiting, idle = (s.shares.get(name, 0.0) for name in ("learn", "wait", "idle"))
+    searching = s.shares.get("tree", 0.0) + s.shares.get("rest", 0.0)
     lost = [loss for loss in (s.policy_loss, s.value_loss) if not math.isfinite(loss)]
     known = len(lost) < 2 or learning > 0.02 or math.inf in lost  # before the first step both losses are nan
     checks = [
@@ -121,7 +133,7 @@ def alarms(status: Status) -> list[str]:
          "All positions get about the same value, the value head has collapsed: lower --learner.learning-rate."),
         (s.policy_loss > 1.005 * s.uniform_loss and s.steps >= 500,
          "The policy is worse than choosing evenly among the legal moves: lower --learner.learning-rate."),
-        (s.batch_fill < 0.5 and s.new_positions >= 1000,
+        (s.batch_fill < 0.5 * s.most_fill and s.new_positions >= 1000,
          "Evaluation batches are less than half full, which wastes the device: play more games at once "
          "(--actor.games)."),
         (s.reuse < 0.5 * s.reuse_target and s.steps >= 500 and s.seconds > 120,
@@ -129,6 +141,14 @@ def alarms(status: Status) -> list[str]:
          "--actor.threads or a smaller network."),
         (waiting > 0.95 and s.steps > 0 and s.seconds > 120,
          "The learner is starved, it waits for games 95 % of its time: raise --learner.reuse or enlarge the network."),
+        (idle > 0.3 and s.seconds > 120,
+         "The actors stand idle for a third of their time, until the learner and the slowest of them are done: lower "
+         "--learner.reuse, or set as many --actor.threads as there are cores but one."),
+        (searching > 0.5 and s.new_positions >= 1000,
+         "The evaluator is starved, the actors spend over half of their time on the processor's share of the search: "
+         "use more --actor.threads where there are cores for them, or enlarge the network (--network.channels)."),
+        (s.resign_low > 0.05 and s.resign_checks >= 10,
+         "Sides give up too early, over 5 % of those made to play on do not lose: lower --actor.resign."),
     ]  # fmt: skip
     return [text for happens, text in checks if happens]
 
@@ -150,23 +170,44 @@ def clock(seconds: float) -> str:
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
 
 
+def time_left(s: Status) -> str:
+    if s.seconds_left is not None:
+        return f"{clock(s.seconds_left)} left"
+    return "until the positions are made" if s.positions_wanted else "runs on"
+
+
 def relative(loss: float, yardstick: float) -> float:
     return loss / yardstick if yardstick > 0 else math.nan
+
+
+def resignation(s: Status) -> str:
+    """How often giving up would have been wrong."""
+    if s.resign_checks == 0:
+        return "not known yet"
+    interval = f"{100 * s.resign_low:.1f}-{100 * s.resign_high:.1f} %"
+    return f"{percent(s.resign_mistakes, 1)} ({interval}) of {s.resign_checks:,} games"
 
 
 def plain_line(status: Status) -> str:
     """The key figures in one line, ASCII but for the dash of what is not known."""
     s = status
-    left = "runs on" if s.seconds_left is None else f"{clock(s.seconds_left)} left"
+    left = time_left(s)
+    wanted = f" of {s.positions_wanted:,}" if s.positions_wanted else ""
+    moves = "" if math.isnan(s.moves_per_second) else f"{figure(s.moves_per_second)} moves/s  "
     parts = [
-        f"{clock(s.seconds)} ({left})  games {s.games:,}  positions {s.positions:,}  steps {s.steps:,}",
-        f"{figure(s.positions_per_second)} positions/s  {figure(s.evaluations_per_second)} evaluations/s",
+        f"{clock(s.seconds)} ({left})  games {s.games:,}  positions {s.positions:,}{wanted}  steps {s.steps:,}",
+        f"{figure(s.positions_per_second)} positions/s  {moves}{figure(s.evaluations_per_second)} evaluations/s",
         f"batch fill {percent(s.batch_fill)}",
         f"policy loss {figure(s.policy_loss, '.3f')} (uniform {figure(s.uniform_loss, '.3f')})",
         f"value loss {figure(s.value_loss, '.3f')} (ln 3 {LN_3:.3f})  reuse {figure(s.reuse, '.2f')}",
         f"length {figure(s.game_length)}  draws {percent(s.draw_rate)}",
         *(f"{name} {percent(share)}" for name, share in s.shares.items()),
+        f"steps due {s.steps_due:,}",
     ]
+    if not math.isnan(s.cache_hits):
+        parts.append(f"cache hits {percent(s.cache_hits)}")
+    if s.resign > 0:
+        parts.append(f"given up wrongly {resignation(s)}")
     return "  ".join(parts)
 
 
@@ -195,15 +236,33 @@ def _sections(
         interval = f"{100 * match.low:.1f}-{100 * match.high:.1f}"
         score = f"{percent(match.score, 1)} ({interval}) of {games} games, "
         learned.append((f"against {match.opponent}", score + f"+{match.wins} ={match.draws} -{match.losses}"))
+    if s.resign > 0:
+        learned.append(("given up wrongly", resignation(s)))
     files = [(name, text) for name, text in FILES.items() if (s.run_dir / name).exists()]
     if picture is not None:
         name = picture.name if picture.parent == s.run_dir else str(picture)
         files.insert(0, (name, "losses, strength, game length and draws as a picture"))
     return [
         (f"What was learned in {clock(s.seconds)}", learned),
+        ("Where the time went", _time_spent(s)),
         (f"What lies in {s.run_dir}", files),
         ("How to go on", list(go_on)),
     ]
+
+
+def _time_spent(s: Status) -> list[tuple[str, str]]:
+    """Who waited for whom: rows of the summary."""
+    by_name = {name: f"{name} {percent(share)}" for name, share in s.shares.items()}
+    learner = [by_name.pop(name) for name in LEARNER if name in by_name]
+    cache = "" if math.isnan(s.cache_hits) else f", {percent(s.cache_hits)} of positions from the cache"
+    target = "" if math.isnan(s.reuse_target) else f", {s.reuse_target:g} wanted"
+    rows = [
+        ("actors", ", ".join(by_name.values())),
+        ("evaluator", f"{figure(s.evaluations_per_second)} evaluations/s, batches {percent(s.batch_fill)} full{cache}"),
+        ("learner", ", ".join([*learner, f"steps due {s.steps_due:,}"])),
+        ("", f"each position trained on {figure(s.reuse, '.2f')} times{target}"),
+    ]
+    return [(label, text) for label, text in rows if text]
 
 
 def summary(
@@ -274,8 +333,14 @@ class Report:
                 if math.isfinite(step):
                     self._remember(int(step), *losses)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether ``update`` would show a new state: else none need be made."""
+        every = LINE_SECONDS if self.plain else SCREEN_SECONDS
+        return not self._counting or time.monotonic() - self._shown_at >= every
+
     def update(self, status: Status) -> None:
-        """Show a new state, or let it pass where the last one was shown a moment ago. Cheap then."""
+        """Show a new state, or let it pass where the last one was shown a moment ago."""
         with self._lock:
             first = status.new_positions > 0 and not self._counting  # what everybody waits for
             every = LINE_SECONDS if self.plain else SCREEN_SECONDS

@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from operator import attrgetter
 from pathlib import Path
 
@@ -29,11 +29,13 @@ from selfplay.learner import Learner, StepLosses
 from selfplay.log import GameLog
 from selfplay.record import GameRecord, join, split
 from selfplay.report import Report
+from selfplay.resignation import mistaken
 from selfplay.window import Window
 
 _CATCH_UP = 1.25  # how much faster the learner may go than games are made, where it is behind
 _MOST_ACTORS = 4  # more threads in one process get in each other's way
 _LATEST = 200  # games that draw rate, length and endings are reported over
+_LATEST_CHECKS = 500  # games that the error of giving up is reported over
 
 
 def _cores() -> int:
@@ -92,6 +94,8 @@ class Run:
         self.saves = 0
         self.resumed_from: str | None = None
         self.latest: deque[GameRecord] = deque(maxlen=_LATEST)
+        self.mistakes: deque[bool] = deque(maxlen=_LATEST_CHECKS)
+        """Of the latest games in which a side would have given up but was made to play on: whether it did not lose."""
         saved = checkpoint.load_newest(self.folder / "checkpoints", warn=report.line, framework="torch")
         self._fill_window()
         self.actors = self._make_actors(saved)
@@ -100,6 +104,7 @@ class Run:
         else:
             self.learner.earn(self.log.positions)
         self.game_file = self._open_game_file()
+        self._writing: Future[None] | None = None
         self.metrics = Metrics(self.folder)
         self.metrics.rewind(self.learner.steps)
         self.evaluators = self._make_evaluators()
@@ -138,7 +143,13 @@ class Run:
         records = list(self.log.records(first))
         self.window.total -= sum(record.positions for record in records)
         self.window.add(records)
+        self._note(records)
+
+    def _note(self, records: list[GameRecord]) -> None:
+        """Keep what is reported of the latest games."""
         self.latest.extend(records)
+        checks = (mistaken(record, self.game, self.config.actor) for record in records)
+        self.mistakes.extend(check for check in checks if check is not None)
 
     def _make_actors(self, saved: checkpoint.Checkpoint | None) -> list[Actor]:
         """The actors, with the games that were in progress at the checkpoint and have not been finished since."""
@@ -146,12 +157,17 @@ class Run:
         rng = np.frombuffer(saved.blobs["rng"], np.uint64) if saved else np.zeros(0, np.uint64)
         going_on = [i for i, record in enumerate(records) if record.id not in self.log.ids]
         taken = self.log.ids | {records[i].id for i in going_on}
-        total = self.config.actor.threads or min(max(_cores() - 1, 1), _MOST_ACTORS)
+        total = self.config.actor.threads or self._best_threads()
         actors = [Actor(self.game, self.config, index, total, taken) for index in range(total)]
         for index, actor in enumerate(actors):
             mine = going_on[index::total]
             actor.restore([records[i] for i in mine], rng[mine])
         return actors
+
+    def _best_threads(self) -> int:
+        """A core is for the learner; a GPU wants at least two groups of games, so that it evaluates one by turns."""
+        least = 2 if self.device.type == "cuda" else 1
+        return min(max(_cores() - 1, least), _MOST_ACTORS)
 
     def _restore(self, saved: checkpoint.Checkpoint) -> None:
         state = saved.state
@@ -195,8 +211,9 @@ class Run:
         folder = shlex.quote(str(self.folder))
         where = "" if self.config.run_dir is None else f" --run-dir {folder}"
         python, options = _python(), f"--game {self.game.name}"
+        more = " --max-positions 0" if self.is_complete else ""
         return [
-            ("go on training", f"{python} scripts/selfplay.py {options}{where}"),
+            ("go on training", f"{python} scripts/selfplay.py {options}{where}{more}"),
             ("play against it", f"{python} scripts/play.py {options}{where}"),
             ("measure its strength", f"{python} scripts/match.py {options} --engine {folder}"),
         ]
@@ -216,25 +233,42 @@ class Run:
         self.log.append(finished)
         self.window.add(finished)
         self.learner.earn(sum(record.positions for record in finished))
-        self.latest.extend(finished)
-        if self.game_file is not None:
-            self.game_file.append(finished)
+        self._note(finished)
+        self._write_as_text(finished, pool)
         if self.learner.steps - self._published_at >= self.config.learner.publish_steps:
             self.publish()
         return finished, losses
 
+    def _write_as_text(self, finished: list[GameRecord], pool: ThreadPoolExecutor) -> None:
+        """Write games as text while the next round is played: some milliseconds a game, all of it in Python."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+        if self.game_file is not None and finished:
+            self._writing = pool.submit(self.game_file.append, finished)
+
     def _steps_now(self) -> int:
         """The gradient steps of this round: those due, spread evenly, for games come home in bursts.
 
-        A round makes as many positions as there are games in progress; a quarter more than pay for them may be taken,
-        so that actors and learner finish at about the same time.
+        A round makes as many positions as there are games in progress, or the share of them that is searched in full;
+        a quarter more than pay for them may be taken, so that actors and learner finish at about the same time.
         """
         if self.window.positions == 0:
             return 0
         learner = self.config.learner
-        made = sum(len(actor.builders) for actor in self.actors)
+        made = sum(len(actor.builders) for actor in self.actors) * self.config.actor.full_share
         most = math.ceil(_CATCH_UP * made * learner.reuse / learner.batch_size)
         return max(min(self.learner.steps_due(), most), 0)
+
+    @property
+    def positions(self) -> int:
+        """Positions to train on that the whole run has made, in finished games or not."""
+        return self.log.positions + sum(actor.positions_in_progress() for actor in self.actors)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run has made all the positions that it was asked for."""
+        return 0 < self.config.max_positions <= self.positions
 
     def publish(self) -> None:
         """Hand the averaged weights to the actors."""
@@ -267,6 +301,8 @@ class Run:
 
     def close(self) -> None:
         """Let go of all files."""
+        if self._writing is not None:
+            wait([self._writing])
         if self.game_file is not None:
             self.game_file.close()
         self.metrics.close()

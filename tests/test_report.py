@@ -60,8 +60,8 @@ def status(**changes: Any) -> Status:
         batch_fill=0.93, steps=1270, version=50, reuse=3.98, window=48_732, learning_rate=2e-3, policy_loss=3.021,
         uniform_loss=3.21, value_loss=0.812, policy_entropy=2.91, value_spread=0.31, draw_rate=0.31, game_length=142.0,
         endings={"checkmate": 93, "max_plies": 80, "threefold": 14, "insufficient_material": 8, "stalemate": 5},
-        shares={"evaluate": 0.62, "tree": 0.21, "rest": 0.17, "learn": 0.71, "wait": 0.29},
-        board=BOARD, board_title="game 17, move 23, White to move", reuse_target=4.0,
+        shares={"evaluate": 0.62, "tree": 0.21, "rest": 0.02, "idle": 0.15, "learn": 0.71, "wait": 0.29},
+        board=BOARD, board_title="game 17, move 23, White to move", reuse_target=4.0, steps_due=12,
     )  # fmt: skip
     return replace(healthy, **changes)
 
@@ -104,7 +104,8 @@ def test_80_columns_hold_every_important_figure_and_the_whole_board() -> None:
         "4:12 of 10:00, 5:48 left", "1,204", "81,220", "431", "7,812", "batches 93 % full", "1,270",
         "3.98  of 4 wanted",
         "3.021  94.1 % of uniform", "0.812  73.9 % of ln 3", "142  plies", "31 %", "checkmate", "46 %", "max plies",
-        "evaluate 62 %", "tree 21 %", "rest 17 %", "learn 71 %", "wait 29 %", "game 17, move 23", "White to move",
+        "evaluate 62 %", "tree 21 %", "rest 2 %", "idle 15 %", "learn 71 %", "wait 29 %",
+        "steps due 12", "game 17, move 23", "White to move",
         "policy loss / uniform  0.950",
     ):  # fmt: skip
         assert words in text
@@ -189,11 +190,49 @@ def test_a_plain_line_holds_the_key_figures() -> None:
     for words in (
         "4:12 (5:48 left)", "games 1,204", "positions 81,220", "431 positions/s", "7,812 evaluations/s", "steps 1,270",
         "batch fill 93 %", "policy loss 3.021 (uniform 3.210)", "value loss 0.812 (ln 3 1.099)", "draws 31 %",
-        "length 142", "evaluate 62 %", "wait 29 %",
+        "length 142", "evaluate 62 %", "idle 15 %", "wait 29 %", "steps due 12",
     ):  # fmt: skip
         assert words in text
     assert "runs on" in plain_line(status(seconds_left=None))
     assert "nan" not in plain_line(unknown())
+
+
+RESIGNING = {
+    "resign": 0.05, "resign_checks": 97, "resign_mistakes": 0.0309, "resign_low": 0.0106, "resign_high": 0.0870,
+}  # fmt: skip
+
+
+def test_figures_of_what_is_switched_on_show_only_then() -> None:
+    plain, large = plain_line(status()), "\n".join(rendered(status(), 120, 39))
+    for words in ("wrong", "cache", "moves/s", "wanted positions"):
+        assert words not in plain
+        assert words not in large
+    shown = status(**RESIGNING, cache_hits=0.34, moves_per_second=1724.0, positions_wanted=100_000)
+    plain, large, small = plain_line(shown), *("\n".join(rendered(shown, *size)) for size in ((120, 39), (80, 24)))
+    for words in ("cache hits 34 %", "given up wrongly 3.1 % (1.1-8.7 %) of 97 games", "1,724 moves/s", "of 100,000"):
+        assert words in plain
+    for words in ("cache hits", "34 %", "3.1 %", "1.1-8.7 of 97 games", "of 1,724 moves/s", "of 100,000 wanted"):
+        assert words in large
+    for words in ("wrong resigns", "3.1 %", "1.1-8.7 of 97 games", "of 1,724 moves/s", "of 100,000 wanted"):
+        assert words in small
+    assert "given up wrongly not known yet" in plain_line(status(resign=0.05))
+
+
+def test_a_run_that_ends_with_its_positions_says_so() -> None:
+    shown = status(seconds_left=None, positions_wanted=100_000)
+    assert "until the positions are made" in plain_line(shown)
+    assert "runs on until 100,000 positions are made" in "\n".join(rendered(shown, 80, 24))
+
+
+def test_a_state_is_due_at_once_and_then_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Report(io.StringIO()) as report:
+        assert report.is_due
+        report.update(unknown())
+        assert report.is_due  # no position yet: whoever waits for the first is told at once
+        report.update(status())
+        assert not report.is_due
+        monkeypatch.setattr(report_module, "LINE_SECONDS", 0.0)
+        assert report.is_due
 
 
 def test_plain_lines_come_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,7 +358,14 @@ def test_a_healthy_run_and_one_that_just_began_raise_no_alarm() -> None:
         ("falls behind", {"reuse": 1.9}, {"reuse": 2.1}),
         ("falls behind", {"reuse": 1.0}, {"reuse": 1.0, "seconds": 60.0}),
         ("falls behind", {"reuse": 1.0}, {"reuse": 1.0, "reuse_target": NAN}),
-        ("starved", {"shares": {"learn": 0.04, "wait": 0.96}}, {"shares": {"learn": 0.1, "wait": 0.9}}),
+        ("half full", {"batch_fill": 0.2, "most_fill": 0.42}, {"batch_fill": 0.3, "most_fill": 0.42}),
+        ("learner is starved", {"shares": {"learn": 0.04, "wait": 0.96}}, {"shares": {"learn": 0.1, "wait": 0.9}}),
+        ("idle", {"shares": {"idle": 0.31}}, {"shares": {"idle": 0.29}}),
+        ("idle", {"shares": {"idle": 0.31}}, {"shares": {"idle": 0.31}, "seconds": 60.0}),
+        ("evaluator is starved", {"shares": {"tree": 0.5, "rest": 0.01}}, {"shares": {"tree": 0.4, "rest": 0.1}}),
+        ("evaluator is starved", {"shares": {"tree": 0.6}}, {"shares": {"tree": 0.6}, "new_positions": 10}),
+        ("give up too early", {"resign_low": 0.051, "resign_checks": 10}, {"resign_low": 0.049, "resign_checks": 90}),
+        ("give up too early", {"resign_low": 0.06, "resign_checks": 10}, {"resign_low": 0.2, "resign_checks": 1}),
     ],
 )
 def test_an_alarm_goes_off_when_it_should_and_only_then(
@@ -337,10 +383,11 @@ def test_every_flag_that_an_alarm_advises_exists() -> None:
     from selfplay.config import Config
 
     broken = status(
-        policy_loss=math.inf, draw_rate=1.0, value_spread=0.0, batch_fill=0.1, reuse=0.1, shares={"wait": 1.0}
-    )
+        policy_loss=math.inf, draw_rate=1.0, value_spread=0.0, batch_fill=0.1, reuse=0.1,
+        shares={"wait": 1.0, "idle": 1.0, "tree": 1.0}, resign_low=0.1, resign_checks=10,
+    )  # fmt: skip
     advised = {word.strip("().,;:") for text in alarms(broken) for word in text.split() if "--" in word}
-    assert len(alarms(broken)) == 7
+    assert len(alarms(broken)) == 10
     assert advised
     for flag in advised:
         group, _, name = flag.removeprefix("--").partition(".")
@@ -363,10 +410,22 @@ def test_the_summary_says_what_was_learned_where_it_lies_and_how_to_go_on(tmp_pa
     assert "against uniform-random moves  96.5 % (92.1-98.5) of 100 games, +95 =3 -2" in text
     assert "against the untrained net     93.0 % (87.0-97.0) of 100 games, +88 =10 -2" in text
     assert str(tmp_path) in text
+    for words in (
+        "evaluate 62 %, tree 21 %, rest 2 %, idle 15 %", "7,812 evaluations/s, batches 93 % full\n",
+        "learn 71 %, wait 29 %, steps due 12", "each position trained on 3.98 times, 4 wanted",
+    ):  # fmt: skip
+        assert words in text
+    assert "given up" not in text
     for name in ("checkpoints", "games.log", "metrics.jsonl", "progress.png", "make selfplay", "scripts/play.py"):
         assert name in text
     assert "games.pgn" not in text  # it is not there
     assert max(len(line) for line in text.splitlines() if str(tmp_path) not in line) <= 79
+
+
+def test_the_summary_tells_how_often_giving_up_was_wrong() -> None:
+    text = summary(status(**RESIGNING, cache_hits=0.34), [], None, [])
+    assert "given up wrongly  3.1 % (1.1-8.7 %) of 97 games" in text
+    assert "batches 93 % full, 34 % of positions from the cache" in text
 
 
 def test_the_summary_of_a_run_that_learned_nothing() -> None:

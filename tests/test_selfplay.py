@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluator_help import Whim
 
 import games
 from rlcore import checkpoint
@@ -85,19 +86,32 @@ def test_a_run_repeats_itself_from_its_seed(tmp_path):
         run.close()
 
 
-def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path):
+RESIGNATION = games.load("chess").Ending.RESIGNATION
+QUICK = ActorConfig(
+    threads=2, games=8, max_plies=60, random_plies=50, full_share=0.4, quick_simulations=2, resign=0.3, resign_moves=2
+)
+
+
+@pytest.mark.parametrize("actor", [TINY.actor, QUICK])
+def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path, actor):
     """Games, steps and weights are bit for bit those of a run without a break."""
-    whole, parted = open_run(tmp_path / "whole"), open_run(tmp_path / "parted")
+    config = replace(TINY, actor=actor)
+    whole, parted = open_run(tmp_path / "whole", config), open_run(tmp_path / "parted", config)
+    if actor is QUICK:  # sides give up
+        whole.evaluators, parted.evaluators = ([Whim(), Whim()] for _ in range(2))
     play(whole, 40)
     play(parted, 20)
     parted.save(0.0)
     parted.close()
-    parted = open_run(tmp_path / "parted")
+    parted = open_run(tmp_path / "parted", config)
     assert parted.resumed_from == "000001"
+    if actor is QUICK:
+        parted.evaluators = [Whim(), Whim()]
     play(parted, 20)
     assert {r.id: r.actions.tolist() for r in whole.log.records()} == {
         r.id: r.actions.tolist() for r in parted.log.records()
     }
+    assert any(r.ending == RESIGNATION for r in whole.log.records()) == (actor is QUICK)
     assert whole.learner.steps == parted.learner.steps
     mine, other = whole.learner.network.state_dict(), parted.learner.network.state_dict()
     assert all((mine[name] == other[name]).all() for name in mine)
@@ -138,6 +152,7 @@ def test_every_record_can_be_replayed_and_ends_as_it_says(tmp_path):
     [
         ("CHECKMATE", -1.0, "none", [0.6, 0.15, 0.25]),  # whoever moved last has won
         ("STALEMATE", 0.0, "none", [0.1, 0.65, 0.25]),
+        ("RESIGNATION", 1.0, "none", [0.1, 0.15, 0.75]),  # whoever moved last has given up
         ("MAX_PLIES", 0.0, "none", [0.2, 0.3, 0.5]),  # nothing known but the root's value
         ("MAX_PLIES", 0.0, "draw", [0.1, 0.65, 0.25]),
     ],
@@ -162,13 +177,97 @@ def test_the_value_target_mixes_result_and_root_value(ending, value, ply_limit_v
     assert samples.policy[0, legal.index(replies[1])] == pytest.approx(0.25)
 
 
-def test_each_position_is_trained_on_about_four_times(tmp_path):
-    run = open_run(tmp_path)
-    play(run, 120)
+@pytest.mark.parametrize("full_share", [1.0, 0.6])
+def test_each_position_is_trained_on_about_four_times(tmp_path, full_share):
+    """Moves of a quick search are no positions to train on."""
+    run = open_run(tmp_path, replace(TINY, actor=replace(QUICK, full_share=full_share, resign=0.0)))
+    play(run, round(120 / full_share))
     made, trained = run.window.total, run.learner.steps * TINY.learner.batch_size
     assert made > 1000
     assert trained == pytest.approx(4 * made, rel=0.1)
     run.close()
+
+
+def test_quick_moves_are_searched_quickly_and_not_trained_on(tmp_path):
+    run = open_run(tmp_path, replace(TINY, actor=QUICK))
+    play(run, 120)
+    records = list(run.log.records())
+    plies = np.concatenate([record.plies for record in records])
+    searched = plies[plies["simulations"] > 0]
+    full = searched["trained"] == 1
+    assert len(searched) > 1000
+    assert full.mean() == pytest.approx(0.4, abs=0.05)
+    assert set(searched["simulations"][full]) == {4}
+    assert set(searched["simulations"][~full]) == {2}
+    assert not searched["entries"][~full].any()
+    assert (searched["wdl"][~full].sum(axis=1) > 0.9).all()  # their values are known: giving up needs them
+    assert run.window.total == run.log.positions == int((plies["trained"] == 1).sum())
+    in_progress = sum(r.positions for actor in run.actors for r in actor.games_in_progress()[0])
+    assert run.positions == run.log.positions + in_progress == sum(actor.positions for actor in run.actors)
+    run.close()
+
+
+def test_a_quick_search_may_not_be_the_longer_one():
+    with pytest.raises(ValueError, match="quick_simulations"):
+        replace(TINY, actor=replace(QUICK, quick_simulations=5))
+    for bad in ({"full_share": 0.0}, {"full_share": 1.1}, {"resign": 0.5}, {"resign_check": 2.0}, {"resign_moves": 0}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            ActorConfig(**bad)
+
+
+@pytest.mark.parametrize(("cores", "device", "threads"), [(1, "cpu", 1), (2, "cpu", 1), (3, "cpu", 2), (64, "cpu", 4),
+                                                          (1, "cuda", 2), (2, "cuda", 2), (64, "cuda", 4)])  # fmt: skip
+def test_a_gpu_gets_two_groups_of_games_at_least(monkeypatch, cores, device, threads):
+    from types import SimpleNamespace
+
+    from selfplay import run
+
+    monkeypatch.setattr(run, "_cores", lambda: cores)
+    assert run.Run._best_threads(SimpleNamespace(device=SimpleNamespace(type=device))) == threads
+
+
+def test_a_run_reports_who_waits_for_whom_and_how_often_giving_up_was_wrong(tmp_path):
+    """By the loop's own counters, with an evaluator that has a cache."""
+    import io
+
+    from selfplay.loop import Loop
+    from selfplay.report import Report
+
+    actor = replace(QUICK, random_plies=20, resign_check=0.5)
+    with Report(io.StringIO()) as report:
+        run = open_run(tmp_path, replace(TINY, actor=actor, max_positions=100_000, max_minutes=1.0))
+        run.evaluators = [Whim(), Whim()]
+        loop = Loop(run, report)
+        loop._tell()
+        for _ in range(60):
+            play(run, 1)
+            loop._tell()
+        for status in (loop.status(), loop.status(whole=True)):
+            assert sum(status.shares[name] for name in ("evaluate", "tree", "rest", "idle")) == pytest.approx(
+                1, abs=0.02
+            )
+            assert status.cache_hits == pytest.approx(0.25)
+            assert status.most_fill == pytest.approx(0.5, abs=0.05)  # two searches share the games of a ply
+            assert 0.3 * status.most_fill < status.batch_fill <= status.most_fill
+            assert status.moves_per_second * 0.4 == pytest.approx(status.positions_per_second, rel=0.2)
+            assert status.positions == status.new_positions == run.positions
+            assert 0 < status.seconds_left < 60
+            assert status.steps_due >= 0
+        made_to_play_on = [record for record in run.log.records() if record.ending != RESIGNATION]
+        assert 0 < status.resign_checks <= len(made_to_play_on)
+        assert status.resign_low <= status.resign_mistakes <= status.resign_high
+        mistakes = list(run.mistakes)
+        run.close()
+        results = dict(
+            re.findall(r'\[Round "(\d+)"\].*?\[Result "([^"]+)"\]', (tmp_path / "games.pgn").read_text(), re.S)
+        )
+        resigned = [record for record in run.log.records() if record.ending == RESIGNATION]
+        assert resigned
+        for record in resigned:  # whoever moved last has lost
+            assert results[str(record.id)] == ("0-1" if len(record.plies) % 2 == 1 else "1-0")
+        again = open_run(tmp_path, replace(TINY, actor=actor))  # known from the log alone
+        assert list(again.mistakes) == mistakes
+        again.close()
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
@@ -386,6 +485,27 @@ def test_a_time_limit_ends_the_run_with_everything_in_its_place(tmp_path):
     assert any(row.get("strength/the untrained net") is not None for row in rows)
     with GameLog(tmp_path / "games.log", "chess", read_only=True) as log:
         assert (tmp_path / "games.pgn").read_text().count("[Event ") == log.games
+
+
+def test_a_limit_of_positions_ends_the_run_and_counts_all_starts(tmp_path):
+    import io
+    from types import SimpleNamespace
+
+    from selfplay.loop import Loop
+    from selfplay.report import Report
+
+    made = []
+    for limit in (300, 300, 400):
+        run = open_run(tmp_path, replace(TINY, max_positions=limit))
+        with Report(io.StringIO()) as report:
+            Loop(run, report).train(SimpleNamespace(requested=False))
+            assert f"The run has made the {limit} positions" in report.stream.getvalue()
+        made.append(run.positions)
+        assert run.how_to_go_on()[0][1].endswith("--max-positions 0")
+        run.close()
+    assert 300 <= made[0] < 300 + 16  # a round makes one in each game
+    assert made[1] == made[0]
+    assert 400 <= made[2] < 400 + 16
 
 
 def test_games_as_text_follow_the_log_after_a_torn_write(tmp_path):

@@ -1,0 +1,120 @@
+"""Settings that belong together, by the machine they are for: chosen with ``--preset``, changed flag by flag.
+
+A preset says how games are played, searched and learned from, and the size of the network; all else is the run's own.
+Only the first has been measured: the others are scaled from it and from published runs, and are to begin with.
+
+``alphazero`` is as published (Science 362:1140, with its pseudocode), as far as settings go. What differs:
+
+1. The value head is win, draw, loss with cross-entropy, not one number with squared error; weight decay spares biases
+   and batch norm.
+2. The replay window is counted in positions: about a million games' worth, not a million games.
+3. Games and steps go hand in hand (``reuse``): 700,000 steps of 4,096 over 44 million games are 65 positions a game,
+   here one sample a position. In the paper both went on at their own speed.
+4. Five thousand TPUs played there; one GPU would be busy for years.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from rlcore.config import NetworkConfig, SearchConfig
+from selfplay.config import ActorConfig, Config, ConfigError, LearnerConfig
+
+__all__ = ["DEFAULT", "HELP", "PRESETS", "Preset", "take_preset", "with_preset"]
+
+
+class Preset(NamedTuple):
+    """The settings, and a line on what they are for."""
+
+    text: str
+    config: Config
+
+
+DEFAULT = "two-cores"
+_GUMBEL = Config().search
+
+PRESETS = {
+    DEFAULT: Preset("two processor cores, ten minutes: 3 blocks x 48 channels, 32 simulations", Config()),
+    "laptop": Preset(
+        "four cores or more, some hours: 4 x 64, 32 simulations",
+        Config(
+            network=NetworkConfig(blocks=4, channels=64),
+            learner=LearnerConfig(window_min=50_000, decay_steps=(150_000, 400_000)),
+        ),
+    ),
+    "gpu": Preset(
+        "a GPU of a desktop, a day: 6 x 96, 64 simulations, 3 groups of 256 games",
+        Config(
+            actor=ActorConfig(threads=3, games=256, max_plies=300),
+            search=replace(_GUMBEL, simulations=64),
+            network=NetworkConfig(blocks=6, channels=96),
+            learner=LearnerConfig(
+                batch_size=1024, window_min=100_000, window_max=4_000_000, decay_steps=(100_000, 200_000)
+            ),
+        ),
+    ),
+    "large-gpu": Preset(
+        "a large GPU with 8 cores or more: 10 x 128, 64 simulations, 4 groups of 512 games",
+        Config(
+            actor=ActorConfig(threads=4, games=512, max_plies=400),
+            search=replace(_GUMBEL, simulations=64),
+            network=NetworkConfig(blocks=10, channels=128),
+            learner=LearnerConfig(
+                batch_size=2048, window_min=200_000, window_max=8_000_000, decay_steps=(100_000, 200_000)
+            ),
+        ),
+    ),
+    "alphazero": Preset(
+        "AlphaZero as published: 20 x 256, PUCT with 800 simulations, history 8, batch 4,096; for very large machines",
+        Config(
+            history=8,
+            actor=ActorConfig(threads=4, games=256, max_plies=512, sample_plies=30, random_plies=0),
+            search=SearchConfig(
+                simulations=800, root="puct", interior="puct", c_init=1.25, c_base=19652.0, first_play=-1.0,
+                noise_alpha=0.3, noise_weight=0.25,
+            ),
+            network=NetworkConfig(blocks=19, channels=256, value_channels=1, value_hidden=256),
+            learner=LearnerConfig(
+                batch_size=4096, reuse=1.0, window_share=1.0, window_max=100_000_000, root_value_share=0.0,
+                ply_limit_value="draw", optimizer="sgd", learning_rate=0.2, warmup_steps=0,
+                decay_steps=(100_000, 300_000, 500_000), weight_decay=1e-4, average=0.0, publish_steps=1000,
+            ),
+        ),
+    ),
+}  # fmt: skip
+"""By name, from the smallest machine to the largest."""
+
+
+HELP = f"--preset NAME sets all that goes by the size of the machine; other flags come on top. Default: {DEFAULT}.\n\n"
+HELP += "\n".join(f"  {name:<10} {preset.text}" for name, preset in PRESETS.items())
+
+
+def take_preset(flags: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The preset that a command line names, and the flags without it.
+
+    Raises:
+        ConfigError: the flag has no value.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--preset")
+    try:
+        known, rest = parser.parse_known_args(flags)
+    except argparse.ArgumentError as error:
+        raise ConfigError(error) from None
+    return known.preset, rest
+
+
+def with_preset(config: Config, name: str) -> Config:
+    """A run's settings with those of a preset in the place of its own.
+
+    Raises:
+        ConfigError: there is no preset of that name.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
+    chosen = PRESETS[name].config
+    return replace(
+        config, history=chosen.history, actor=chosen.actor, search=chosen.search, network=chosen.network,
+        learner=chosen.learner,
+    )  # fmt: skip

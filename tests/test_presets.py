@@ -1,0 +1,104 @@
+"""Presets on the command line: a preset's settings, other flags on top, and what a resumed run makes of them."""
+
+import importlib.util
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import games
+from rlcore.networks import ResNet
+from selfplay.config import Config, ConfigError, parse_config
+from selfplay.learner import make_optimizer
+from selfplay.presets import DEFAULT, PRESETS, with_preset
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def settings(monkeypatch):
+    """Calls ``read_settings`` of the script with flags."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    spec = importlib.util.spec_from_file_location("selfplay_script", ROOT / "scripts" / "selfplay.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+
+    def read(*flags):
+        monkeypatch.setattr(sys, "argv", ["selfplay.py", *flags])
+        return script.read_settings()
+
+    return read
+
+
+def test_without_a_preset_all_is_as_the_defaults_say(settings, tmp_path):
+    assert (
+        settings("--run-dir", str(tmp_path))
+        == Config(run_dir=tmp_path)
+        == replace(PRESETS[DEFAULT].config, run_dir=tmp_path)
+    )
+
+
+@pytest.mark.parametrize("form", [("--preset", "gpu"), ("--preset=gpu",)])
+def test_flags_come_on_top_of_a_preset_wherever_they_stand(settings, tmp_path, form):
+    given = settings("--actor.games", "7", *form, "--run-dir", str(tmp_path), "--seed", "5")
+    chosen = PRESETS["gpu"].config
+    assert given == replace(chosen, actor=replace(chosen.actor, games=7), run_dir=tmp_path, seed=5)
+
+
+def test_a_resumed_run_keeps_its_settings_unless_a_preset_is_named(settings, tmp_path):
+    first = settings("--preset", "laptop", "--actor.games", "7", "--seed", "5", "--run-dir", str(tmp_path))
+    (tmp_path / "config.json").write_text(first.to_json())
+    again = settings("--run-dir", str(tmp_path), "--search.simulations", "9")
+    assert again == replace(first, search=replace(first.search, simulations=9))
+    named = settings("--run-dir", str(tmp_path), "--preset", "laptop")
+    assert named == replace(first, actor=PRESETS["laptop"].config.actor)  # and the seed stays
+
+
+@pytest.mark.parametrize(("flags", "words"), [(["--preset", "huge"], "two-cores"), (["--preset"], "expected one")])
+def test_a_bad_preset_is_one_line(flags, words):
+    command = [sys.executable, str(ROOT / "scripts" / "selfplay.py"), *flags]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("selfplay: ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_lists_every_preset_and_shows_the_chosen_ones_settings():
+    command = [sys.executable, str(ROOT / "scripts" / "selfplay.py"), "--preset", "alphazero", "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    for name, preset in PRESETS.items():
+        assert f"{name} " in text
+        assert preset.text.split(":")[0] in text
+    assert "(default: 800)" in text
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_survives_its_checkpoint_and_its_network_can_be_made(name):
+    chosen = PRESETS[name].config
+    assert parse_config(chosen.to_json(), "here") == chosen
+    layout = games.load("chess").layout(chosen.history)
+    network = ResNet(chosen.network, layout.num_planes, (8, 8), games.load("chess").NUM_ACTIONS)
+    assert make_optimizer(network, chosen.learner).param_groups[0]["lr"] == chosen.learner.learning_rate
+    assert with_preset(Config(seed=4), name).seed == 4
+
+
+def test_alphazero_is_as_published():
+    chosen = PRESETS["alphazero"].config
+    assert (chosen.network.blocks, chosen.network.channels, chosen.history) == (19, 256, 8)  # and the stem makes 20
+    assert (chosen.search.simulations, chosen.search.root, chosen.search.first_play) == (800, "puct", -1.0)
+    learner = chosen.learner
+    assert (learner.batch_size, learner.learning_rate, learner.decay_steps) == (4096, 0.2, (100_000, 300_000, 500_000))
+    assert games.load("chess").layout(8).num_planes == 119
+
+
+def test_settings_from_before_presets_can_still_be_read():
+    text = '{"game": "chess", "actor": {"threads": 2, "games": 8}, "learner": {"decay_steps": [10, 20]}}'
+    config = parse_config(text, "config.json")
+    assert (config.actor.games, config.actor.full_share, config.actor.resign) == (8, 1.0, 0.0)
+    assert config.max_positions == 0
+    with pytest.raises(ConfigError, match="full_share"):
+        parse_config('{"actor": {"full_share": 0.0}}', "config.json")
