@@ -15,7 +15,11 @@ In the order of dependence:
     search          waves over many trees; Gumbel and PUCT roots
     perft           counts the leaves of the move tree
     networks        the residual policy-value network
-    inference       a network as an evaluator, on a CPU or a GPU
+    inference       a network as an evaluator: torch on a CPU
+    openvino        the same by OpenVINO: 8-bit integers
+    cuda            the same on a GPU: CUDA graphs, legal logits only
+    runtimes        the fastest of these for a machine
+    cache           an evaluation cache before any evaluator
     losses          policy over legal actions; value as win, draw, loss
     schedules       numbers that change with the step
     tensors         named tensors as bytes: safetensors, never pickle

@@ -5,6 +5,7 @@ In the order of dependence:
     config          settings of a run
     record          what was played, in three versioned arrays
     log             the append-only file of finished games
+    resignation     when a side gives up, and how often that is wrong
     actor           many games in lockstep
     window          the replay window; positions rebuilt from moves
     learner         window to gradient steps to published weights
@@ -15,9 +16,11 @@ In the order of dependence:
     arena           matches side by side, scores with intervals
     strength        a network against opponents that never change
     loop            rounds until the time is up, and the end
+    presets         settings that belong together, by machine
     engines         a run, a checkpoint, "untrained" or "random" as players
     match           two engines against each other, Elo
-    bench           throughput of the hot paths beside a peer's
+    peers           other programs, timed beside ours
+    bench           throughput of the hot paths, each beside a partner
 
 Nothing is imported here: write ``from selfplay.loop import ...``.
 """

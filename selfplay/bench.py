@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -273,6 +274,9 @@ def bench_selfplay(game: Game, rounds: int) -> Iterator[Figure]:
     """Positions evaluated a second by self-play, beside the same evaluators with nothing else to do."""
     from rlcore.runtimes import make_evaluator
 
+    from selfplay.loop import SWITCH_SECONDS
+
+    sys.setswitchinterval(SWITCH_SECONDS)
     for threads in range(1, min(THREADS, os.cpu_count() or 1) + 1):
         config = Config(actor=ActorConfig(threads=threads))
         layout, size = game.layout(config.history), config.actor.games
@@ -300,10 +304,11 @@ def _playing(actor: "Actor", evaluator: Evaluator) -> Callable[[], float]:
     """Positions evaluated a second while an actor plays."""
 
     def speed() -> float:
-        began, before = time.perf_counter(), actor.search.evaluations
+        (search,) = actor.searches
+        began, before = time.perf_counter(), search.evaluations
         while time.perf_counter() - began < 2 * SECONDS:
             actor.play(evaluator, 0)
-        return (actor.search.evaluations - before) / (time.perf_counter() - began)
+        return (search.evaluations - before) / (time.perf_counter() - began)
 
     return speed
 

@@ -26,7 +26,7 @@ from selfplay.strength import check_strength
 
 _RATE_SECONDS = 20.0  # speeds are means over this long
 _METRICS_SECONDS = 5.0  # between two rows of metrics
-_SWITCH_SECONDS = 0.0002  # actors and learner hand over Python's lock a hundred times a batch: 5 ms each is too long
+SWITCH_SECONDS = 0.0002  # actors and learner hand over Python's lock a hundred times a batch: 5 ms each is too long
 
 
 class Stop:
@@ -112,7 +112,7 @@ class Loop:
         limit = self.config.max_minutes * 60 or math.inf
         self.run.save(self.seconds)
         workers = len(self.run.actors) + 2  # the learner, and whoever writes games as text
-        sys.setswitchinterval(_SWITCH_SECONDS)
+        sys.setswitchinterval(SWITCH_SECONDS)
         with ThreadPoolExecutor(workers, "rlcore", initializer=_limit_threads) as pool:
             while self.seconds < limit and not self.run.is_complete and not stop.requested:
                 _, losses = self.run.round(pool)
