@@ -17,6 +17,7 @@ In the order of dependence:
     loop            rounds until the time is up, and the end
     engines         a run, a checkpoint, "untrained" or "random" as players
     match           two engines against each other, Elo
+    puzzles         how many puzzles with known solutions an engine solves
     bench           throughput of the hot paths beside a peer's
 
 Nothing is imported here: write ``from selfplay.loop import ...``.
