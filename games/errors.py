@@ -9,6 +9,10 @@ class BadMove(ValueError):
     """A move written as text that cannot be read, or that is not legal; says which."""
 
 
+class BadPuzzle(ValueError):
+    """A line of a suite of puzzles that cannot be read; says which line, and what is wrong with it."""
+
+
 class UnknownGame(ValueError):
     """A name that no game is registered under; lists those that are."""
 

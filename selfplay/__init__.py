@@ -19,6 +19,7 @@ In the order of dependence:
     presets         settings that belong together, by machine
     engines         a run, a checkpoint, "untrained" or "random" as players
     match           two engines against each other, Elo
+    puzzles         how many puzzles with known solutions an engine solves
     peers           other programs, timed beside ours
     bench           throughput of the hot paths, each beside a partner
 

@@ -5,7 +5,7 @@ attacks    what attacks what
 moves      every legal action of a position
 rules      positions, playing a move, endings
 encoding   what the network sees
-notation   FEN, UCI, SAN, PGN; needs python-chess only for SAN and PGN
+notation   FEN, UCI, SAN, PGN, EPD; needs python-chess only for the last three
 """
 
 from games.chess.attacks import in_check, legal_en_passant
@@ -23,10 +23,12 @@ from games.chess.encoding import (
 from games.chess.moves import legal_actions
 from games.chess.notation import (
     PgnGame,
+    Puzzle,
     from_san,
     from_text,
     read,
     read_pgn,
+    read_puzzles,
     show,
     to_board,
     to_san,
@@ -66,6 +68,7 @@ __all__ = [
     "STEP_COUNTS",
     "Ending",
     "PgnGame",
+    "Puzzle",
     "apply",
     "from_san",
     "from_text",
@@ -81,6 +84,7 @@ __all__ = [
     "position_key",
     "read",
     "read_pgn",
+    "read_puzzles",
     "show",
     "to_board",
     "to_san",

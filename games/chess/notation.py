@@ -1,12 +1,12 @@
-"""Chess as text: UCI moves, and by way of python-chess SAN and PGN; positions are in ``games.chess.fen``.
+"""Chess as text: UCI moves, and by way of python-chess SAN, PGN and EPD; positions are in ``games.chess.fen``.
 
-The only module of the games that imports python-chess, and only where SAN or PGN is asked for: UCI and FEN
+The only module of the games that imports python-chess, and only where SAN, PGN or EPD is asked for: UCI and FEN
 work on machines that lack it.
 """
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import numpy as np
@@ -15,7 +15,7 @@ from games.chess.fen import PIECE_LETTERS, piece_letters, read, square_name, wri
 from games.chess.moves import legal_actions
 from games.chess.rules import MAX_LEGAL, STATE, Ending, apply, init
 from games.chess.tables import ACTION_OF, NUM_ACTIONS, TARGET_OF
-from games.errors import BadMove, BadPosition, shown
+from games.errors import BadMove, BadPosition, BadPuzzle, shown
 from rlcore.jit import Array
 
 if TYPE_CHECKING:
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PgnGame",
+    "Puzzle",
     "from_san",
     "from_text",
     "read",
     "read_pgn",
+    "read_puzzles",
     "show",
     "to_board",
     "to_san",
@@ -258,6 +260,58 @@ def _pgn_game(game: "chess.pgn.Game") -> PgnGame:
         actions.append(from_text(row, move.uci()))
         _play(row, actions[-1])
     return PgnGame(headers, start, np.array(actions, np.uint16), headers.get("Result", "*"))
+
+
+# --- EPD ----------------------------------------------------------------------------------------------------
+
+
+class Puzzle(NamedTuple):
+    """A position in which some moves win by force."""
+
+    name: str
+    position: str
+    """FEN without clocks."""
+    length: int
+    """Mate in so many moves of the side to move."""
+    solutions: tuple[str, ...]
+    """UCI: the first moves that force it."""
+
+
+_OPERATION = r'([A-Za-z]\w*)((?:\s+(?:"[^"]*"|[^\s";]+))*)\s*;\s*'
+
+
+def read_puzzles(lines: Iterable[str]) -> list[Puzzle]:
+    """The mate puzzles of an EPD file: a position, then ``bm`` (solutions, in SAN), ``dm`` (length) and ``id`` (name).
+
+    Other operations are passed over, and lines that begin with ``#``; without an ``id`` the line's number is the name.
+
+    Raises:
+        BadPuzzle: a line has another form, or its position or a move cannot be read; says which and why.
+    """
+    puzzles = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not line.startswith("#"):
+            try:
+                puzzles.append(_puzzle(line, f"line {number}"))
+            except (BadMove, BadPosition, BadPuzzle) as error:
+                raise BadPuzzle(f"line {number}: {error}") from None
+    return puzzles
+
+
+def _puzzle(line: str, name: str) -> Puzzle:
+    *fields, rest = [*line.split(maxsplit=4), ""][:5]
+    position = " ".join(fields)
+    row = np.zeros(1, STATE)[0]
+    read(row, position)
+    if not re.fullmatch(f"(?:{_OPERATION})*", rest):
+        raise BadPuzzle(f"expected 'bm MOVES; dm NUMBER; id \"NAME\";' after the position, not {shown(rest.rstrip())}")
+    operations = {opcode: operands.strip() for opcode, operands in re.findall(_OPERATION, rest)}
+    if not operations.get("bm"):
+        raise BadPuzzle("it has no solution: 'bm' and the moves that mate are missing")
+    if not re.fullmatch("[1-9][0-9]?", operations.get("dm", "")):
+        raise BadPuzzle("it has no length: 'dm' and the number of moves to mate, 1 to 99, are missing")
+    solutions = tuple(to_text(row, from_san(row, move)) for move in operations["bm"].split())
+    return Puzzle(operations.get("id", name).strip('"'), position, int(operations["dm"]), solutions)
 
 
 # --- for the eye --------------------------------------------------------------------------------------------
