@@ -21,7 +21,7 @@ from rlcore.jit import cpu_has
 from rlcore.networks import ConvNorm, ResNet, fuse
 from rlcore.planes import PlaneLayout, TorchUnpacker, as_images, plane_values, unpack_planes
 
-__all__ = ["OneDnnConv", "TorchEvaluator", "choose_dtype", "playing_form"]
+__all__ = ["OneDnnConv", "TorchEvaluator", "check_layout", "check_rows", "choose_dtype", "not_finite", "playing_form"]
 
 _SIZES = 32
 """A CPU batch is rounded up to one of this many sizes: oneDNN builds its code anew for each (5 to 10 ms in all), and
@@ -70,12 +70,7 @@ class TorchEvaluator:
         threads: int = 1,
         on_device: bool | None = None,
     ) -> None:
-        seen = (layout.num_planes, (layout.rows, layout.cols))
-        if seen != (network.planes, network.board):
-            raise ValueError(
-                f"the network reads {network.planes} planes of {network.board}, the game packs {seen[0]} of {seen[1]}: "
-                "was it trained with another history or for another game?"
-            )
+        check_layout(network, layout)
         self.layout, self.batch_size, self.threads = layout, batch_size, threads
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.dtype = dtype or choose_dtype(self.device)
@@ -104,6 +99,11 @@ class TorchEvaluator:
         return other
 
     @property
+    def name(self) -> str:
+        """For people to read."""
+        return f"torch {str(self.dtype).removeprefix('torch.')}"
+
+    @property
     def version(self) -> int:
         """Number of the weights that the next call uses."""
         return self._shelf.published.version
@@ -116,8 +116,7 @@ class TorchEvaluator:
 
     def __call__(self, batch: Batch, size: int) -> None:
         """See ``Evaluator``. Raises FloatingPointError where the network's answer is not finite."""
-        if not 0 <= size <= self.batch_size:
-            raise ValueError(f"{size} rows asked of an evaluator with batch_size {self.batch_size}")
+        check_rows(size, self.batch_size)
         if size == 0:
             return
         torch.set_num_threads(self.threads)
@@ -126,10 +125,7 @@ class TorchEvaluator:
             wdl = self._from_device(network, batch, size) if self.on_device else self._on_cpu(network, batch, size)
         broken = finish(wdl, batch.counts, size, batch.priors, batch.values)
         if broken:
-            raise FloatingPointError(
-                f"the network (version {version}) gave numbers that are not finite for {broken} of {size} positions: "
-                "training has diverged; go back to an earlier checkpoint, with a smaller learning rate"
-            )
+            raise not_finite(version, f"for {broken} of {size} positions")
 
     def _on_cpu(self, network: ResNet, batch: Batch, size: int) -> "np.typing.NDArray[np.float32]":
         """Leave the legal logits in ``batch.priors``; returns wdl logits [>= size, 3]."""
@@ -159,6 +155,30 @@ class TorchEvaluator:
         answer: np.typing.NDArray[np.float32] = torch.cat((legal, wdl), 1).float().cpu().numpy()
         batch.priors[:size, :longest] = answer[:, :longest]
         return np.ascontiguousarray(answer[:, longest:])
+
+
+def check_layout(network: ResNet, layout: PlaneLayout) -> None:
+    """Raise ValueError where packed words of ``layout`` are not what ``network`` reads."""
+    seen = (layout.num_planes, (layout.rows, layout.cols))
+    if seen != (network.planes, network.board):
+        raise ValueError(
+            f"the network reads {network.planes} planes of {network.board}, the game packs {seen[0]} of {seen[1]}: "
+            "was it trained with another history or for another game?"
+        )
+
+
+def check_rows(size: int, batch_size: int) -> None:
+    """Raise ValueError where an evaluator has no room for so many rows."""
+    if not 0 <= size <= batch_size:
+        raise ValueError(f"{size} rows asked of an evaluator with batch_size {batch_size}")
+
+
+def not_finite(version: int, where: str) -> FloatingPointError:
+    """The error of a network whose numbers are not finite, ``where`` such as "for 3 of 8 positions"."""
+    return FloatingPointError(
+        f"the network (version {version}) gave numbers that are not finite {where}: "
+        "training has diverged; go back to an earlier checkpoint, with a smaller learning rate"
+    )
 
 
 def _by_square(policy: Tensor) -> Tensor:
@@ -197,8 +217,9 @@ class OneDnnConv(nn.Module):
     by hand: torch.compile itself needs a C++ compiler.
     """
 
-    def __init__(self, conv: nn.Conv2d, input_shape: list[int]) -> None:
+    def __init__(self, conv: nn.Conv2d, input_shape: list[int], relu: bool = True) -> None:
         super().__init__()
+        self.after = "relu" if relu else "none"
         geometry = (list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
         self.weight = torch.ops.mkldnn._reorder_convolution_weight(conv.weight, *geometry, input_shape)
         self.bias, self.geometry = conv.bias, geometry
@@ -207,7 +228,7 @@ class OneDnnConv(nn.Module):
         layer = (x, self.weight, self.bias, *self.geometry)
         out: Tensor
         if skip is None:
-            out = torch.ops.mkldnn._convolution_pointwise(*layer, "relu", [], "")
+            out = torch.ops.mkldnn._convolution_pointwise(*layer, self.after, [], "")
         else:  # written over the skip connection, which nobody reads afterwards
             out = torch.ops.mkldnn._convolution_pointwise_.binary(skip, *layer, "add", 1.0, "relu", [], "")
         return out
@@ -219,4 +240,4 @@ def _use_onednn(playing: ResNet, batch_size: int) -> None:
         for name, child in list(parent.named_children()):
             if isinstance(child, ConvNorm):
                 shape = [batch_size, child.conv.in_channels, *playing.board]
-                setattr(parent, name, OneDnnConv(child.conv, shape))
+                setattr(parent, name, OneDnnConv(child.conv, shape, child.relu))

@@ -1,6 +1,7 @@
 """Evaluators against a float64 reference, and the promises of their contract."""
 
 import copy
+import dataclasses
 import functools
 import threading
 from typing import Any
@@ -23,6 +24,7 @@ torch.set_num_threads(1)
 
 LAYOUT = PlaneLayout.of(chess, 1)
 SMALL = NetworkConfig(blocks=2, channels=32, value_channels=8, value_hidden=16)
+GATED = dataclasses.replace(SMALL, squeeze_excitation=4)
 CPU = torch.device("cpu")
 
 
@@ -43,10 +45,10 @@ def random_batch(rows: int, num_actions: int = chess.NUM_ACTIONS, seed: int = 1)
 
 
 @functools.cache
-def learned(num_actions: int, seed: int) -> ResNet:
+def learned(num_actions: int, seed: int, config: NetworkConfig) -> ResNet:
     """A network after 60 steps on 64 positions with random targets: its logits and values are far from equal."""
     torch.manual_seed(seed)
-    network = ResNet(SMALL, LAYOUT.num_planes, (8, 8), num_actions)
+    network = ResNet(config, LAYOUT.num_planes, (8, 8), num_actions)
     batch = random_batch(64, num_actions, seed=9)
     planes, counts = planes_of(batch, torch.float32), torch.from_numpy(batch.counts)
     legal = torch.from_numpy(batch.actions.astype(np.int64)).clamp_(max=num_actions - 1)
@@ -62,9 +64,9 @@ def learned(num_actions: int, seed: int) -> ResNet:
     return network
 
 
-def playable(num_actions: int = chess.NUM_ACTIONS, seed: int = 0) -> ResNet:
+def playable(num_actions: int = chess.NUM_ACTIONS, seed: int = 0, config: NetworkConfig = SMALL) -> ResNet:
     """A copy of ``learned``, for the test to change as it likes."""
-    return copy.deepcopy(learned(num_actions, seed))
+    return copy.deepcopy(learned(num_actions, seed, config))
 
 
 def planes_of(batch: Batch, dtype: torch.dtype) -> Tensor:
@@ -260,9 +262,10 @@ def test_no_prior_is_zero_and_broken_rows_are_counted() -> None:
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
+@pytest.mark.parametrize("config", [SMALL, GATED], ids=["plain", "squeeze-excitation"])
 @pytest.mark.parametrize("num_actions", [chess.NUM_ACTIONS, 100])
-def test_onednn_form_is_the_same_function_at_every_size(num_actions: int) -> None:
-    network = playable(num_actions)
+def test_onednn_form_is_the_same_function_at_every_size(num_actions: int, config: NetworkConfig) -> None:
+    network = playable(num_actions, config=config)
     fast = playing_form(network, 8, CPU, torch.float32)
     assert any(isinstance(module, OneDnnConv) for module in fast.modules())
     assert not any(isinstance(module, ConvNorm) for module in fast.modules())
