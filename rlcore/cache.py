@@ -7,19 +7,19 @@ answer is the evaluator's own for that very position, bit for bit, though it may
 In self-play most hits come from the search before: a move later, a part of its tree is searched again.
 """
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
 from rlcore.bits import ONE
-from rlcore.evaluators import Batch, make_batch
+from rlcore.evaluators import Batch, NetworkEvaluator, make_batch
 from rlcore.jit import Array, njit
 from rlcore.planes import PlaneLayout
 
 if TYPE_CHECKING:
     from rlcore.networks import ResNet
 
-__all__ = ["CachedEvaluator", "NetworkEvaluator"]
+__all__ = ["CachedEvaluator"]
 
 _WAYS = 4
 """Entries of the index that may lead to a position; a new one takes the place of the oldest."""
@@ -29,22 +29,6 @@ _TYPICAL = 40
 
 _STEP, _MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT = np.uint64(29)
-
-
-class NetworkEvaluator(Protocol):
-    """An evaluator with a network, whose weights have a number."""
-
-    name: str
-    batch_size: int
-
-    @property
-    def version(self) -> int: ...
-
-    def __call__(self, batch: Batch, size: int) -> None: ...
-
-    def update(self, network: "ResNet", version: int) -> None: ...
-
-    def twin(self) -> Self: ...
 
 
 class _Memory(NamedTuple):

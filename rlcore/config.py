@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Runtime = Literal["auto", "torch", "openvino-int8", "openvino-bf16", "openvino-fp32"]
+"""What runs a network on a CPU (``rlcore.runtimes``)."""
+
 
 def require(settings: object, least: dict[str, float]) -> None:
     """Raise ValueError where one of the named settings is below its least sensible value, or not a number."""

@@ -5,13 +5,26 @@ which evaluators with one hand over their answers. The one that runs torch has a
 (``inference``), so that a search without a network, a perft or a ``--help`` never loads torch.
 """
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 import numpy as np
 
 from rlcore.jit import Array, njit
 
-__all__ = ["MIN_PRIOR", "Batch", "Evaluator", "Uniform", "fill_uniform", "finish", "gather_logits", "make_batch"]
+if TYPE_CHECKING:  # torch takes seconds to load
+    from rlcore.networks import ResNet
+
+__all__ = [
+    "MIN_PRIOR",
+    "Batch",
+    "Evaluator",
+    "NetworkEvaluator",
+    "Uniform",
+    "fill_uniform",
+    "finish",
+    "gather_logits",
+    "make_batch",
+]
 
 MIN_PRIOR = np.float32(1e-30)
 """No legal action gets less, so that none is lost to underflow and every logarithm of a prior is finite."""
@@ -39,6 +52,33 @@ class Evaluator(Protocol):
     """
 
     def __call__(self, batch: Batch, size: int) -> None: ...
+
+
+class NetworkEvaluator(Evaluator, Protocol):
+    """An evaluator with a network, whatever runs it; its weights have a number."""
+
+    @property
+    def batch_size(self) -> int:
+        """The most rows of a call."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What runs it, for people to read."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Number of the weights that the next call uses."""
+        ...
+
+    def update(self, network: "ResNet", version: int) -> None:
+        """Play with the weights of ``network`` from the next call on; calls under way finish with the old ones."""
+        ...
+
+    def twin(self) -> Self:
+        """Another evaluator with the same weights, now and after every ``update`` of either, for another thread."""
+        ...
 
 
 def make_batch(rows: int, num_words: int, max_legal: int) -> Batch:

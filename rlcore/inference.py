@@ -1,7 +1,7 @@
-"""The evaluator that runs a ``ResNet`` with torch, on a CPU or a GPU.
+"""The evaluator that runs a ``ResNet`` with torch on a CPU.
 
-On a CPU a kernel writes planes straight into the network's input and another reads the legal logits out of its output,
-both in the network's channels-last order. On a GPU packed words go up, and only legal logits come back.
+A kernel writes planes straight into the network's input and another reads the legal logits out of its output, both in
+the network's channels-last order.
 
 Threads: torch's number of threads belongs to the calling thread, and a new thread's first convolution uses every core
 whatever the main thread has set. So an evaluator sets it at every call (0.1 microseconds): one thread per worker,
@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from rlcore.evaluators import Batch, finish, gather_logits
 from rlcore.jit import cpu_has
 from rlcore.networks import ConvNorm, ResNet, fuse
-from rlcore.planes import PlaneLayout, TorchUnpacker, as_images, plane_values, unpack_planes
+from rlcore.planes import PlaneLayout, as_images, plane_values, unpack_planes
 
 __all__ = ["OneDnnConv", "TorchEvaluator", "check_layout", "check_rows", "choose_dtype", "not_finite", "playing_form"]
 
 _SIZES = 32
-"""A CPU batch is rounded up to one of this many sizes: oneDNN builds its code anew for each (5 to 10 ms in all), and
+"""A batch is rounded up to one of this many sizes: oneDNN builds its code anew for each (5 to 10 ms in all), and
 remembers 1,024 convolutions. Costs 1.5 % of a full batch on average."""
 
 
@@ -50,11 +50,9 @@ class TorchEvaluator:
         network: copied, so that it may go on learning.
         layout: of the packed words; must match the network's planes and board.
         batch_size: the most rows of a call.
-        device: default a CUDA GPU where there is one, else the CPU.
-        dtype: default ``choose_dtype(device)``. Priors and values are float32 in any case.
+        dtype: float32 or bfloat16; default ``choose_dtype``. Priors and values are float32 in any case.
         version: number of these weights, see ``update``.
         threads: torch threads on a CPU; every call leaves the calling thread with this setting.
-        on_device: unpack and gather with torch on the device, default on anything but a CPU.
 
     Raises ValueError where the layout does not fit the network.
     """
@@ -64,26 +62,19 @@ class TorchEvaluator:
         network: ResNet,
         layout: PlaneLayout,
         batch_size: int,
-        device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         version: int = 0,
         threads: int = 1,
-        on_device: bool | None = None,
     ) -> None:
         check_layout(network, layout)
         self.layout, self.batch_size, self.threads = layout, batch_size, threads
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.dtype = dtype or choose_dtype(self.device)
-        self.on_device = self.device.type != "cpu" if on_device is None else on_device
-        self._shelf = _Shelf(_Published(playing_form(network, batch_size, self.device, self.dtype), version))
+        self.dtype = dtype or choose_dtype(torch.device("cpu"))
+        self._shelf = _Shelf(_Published(playing_form(network, batch_size, self.dtype), version))
         self._allocate()
 
     def _allocate(self) -> None:
         """What belongs to one thread alone."""
         layout = self.layout
-        if self.on_device:
-            self._unpack = TorchUnpacker(layout, self.device, self.dtype)
-            return
         if self.dtype not in (torch.float32, torch.bfloat16):
             raise ValueError(f"on a CPU a network plays in float32 or bfloat16, not in {self.dtype}")
         bits = np.uint16 if self.dtype == torch.bfloat16 else np.float32
@@ -111,7 +102,7 @@ class TorchEvaluator:
     def update(self, network: ResNet, version: int) -> None:
         """Play with the weights of ``network`` from the next call on; calls under way finish with the old ones."""
         with self._shelf.lock:  # the newest published last
-            form = playing_form(network, self.batch_size, self.device, self.dtype)
+            form = playing_form(network, self.batch_size, self.dtype)
             self._shelf.published = _Published(form, version)
 
     def __call__(self, batch: Batch, size: int) -> None:
@@ -122,12 +113,12 @@ class TorchEvaluator:
         torch.set_num_threads(self.threads)
         network, version = self._shelf.published
         with torch.inference_mode():
-            wdl = self._from_device(network, batch, size) if self.on_device else self._on_cpu(network, batch, size)
+            wdl = self._answer(network, batch, size)
         broken = finish(wdl, batch.counts, size, batch.priors, batch.values)
         if broken:
             raise not_finite(version, f"for {broken} of {size} positions")
 
-    def _on_cpu(self, network: ResNet, batch: Batch, size: int) -> "np.typing.NDArray[np.float32]":
+    def _answer(self, network: ResNet, batch: Batch, size: int) -> "np.typing.NDArray[np.float32]":
         """Leave the legal logits in ``batch.priors``; returns wdl logits [>= size, 3]."""
         step = -(-self.batch_size // _SIZES)
         rows = min(-(-size // step) * step, self.batch_size)  # rows past size hold older positions, or none
@@ -140,21 +131,6 @@ class TorchEvaluator:
         gather_logits(bits, 16 if half else 0, batch.actions, batch.counts, size, priors)
         answer: np.typing.NDArray[np.float32] = wdl.float().numpy()
         return answer
-
-    def _from_device(self, network: ResNet, batch: Batch, size: int) -> "np.typing.NDArray[np.float32]":
-        """As ``_on_cpu``; waits for the device once."""
-        words = torch.from_numpy(batch.words[:size].view(np.int64)).to(self.device)
-        longest = int(batch.counts[:size].max())
-        actions = torch.from_numpy(batch.actions[:size, :longest].astype(np.int64)).to(self.device)
-        policy, wdl = network.heads(self._unpack(words))
-        by_square = _by_square(policy)
-        squares, planes = by_square.shape[1:]
-        actions = actions.clamp_(max=squares * planes - 1)  # beyond the count there may be anything
-        places = actions % squares * planes + actions // squares
-        legal = by_square.flatten(1).gather(1, places)
-        answer: np.typing.NDArray[np.float32] = torch.cat((legal, wdl), 1).float().cpu().numpy()
-        batch.priors[:size, :longest] = answer[:, :longest]
-        return np.ascontiguousarray(answer[:, longest:])
 
 
 def check_layout(network: ResNet, layout: PlaneLayout) -> None:
@@ -195,10 +171,10 @@ def choose_dtype(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def playing_form(network: ResNet, batch_size: int, device: torch.device, dtype: torch.dtype) -> ResNet:
-    """A frozen copy: fused, channels-last, in ``dtype`` on ``device``; on a CPU with oneDNN's fused convolutions."""
-    playing: ResNet = fuse(network).to(device=device, dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+def playing_form(network: ResNet, batch_size: int, dtype: torch.dtype) -> ResNet:
+    """A frozen copy on the CPU: fused, channels-last, in ``dtype``, with oneDNN's own convolutions where they work."""
+    playing: ResNet = fuse(network).to(device="cpu", dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         fast = copy.deepcopy(playing)
         try:
             _use_onednn(fast, batch_size)

@@ -27,12 +27,13 @@ measured at seven times eager float32 and int8 was not measured; torch on all ot
 import importlib.util
 import sys
 from collections.abc import Callable
-from typing import Literal, Protocol, Self, get_args
+from typing import get_args
 
 import numpy as np
 import torch
 
-from rlcore.evaluators import Batch, make_batch
+from rlcore.config import Runtime
+from rlcore.evaluators import NetworkEvaluator, make_batch
 from rlcore.game import Game, new_history
 from rlcore.inference import TorchEvaluator
 from rlcore.jit import Array, cpu_has
@@ -40,9 +41,8 @@ from rlcore.networks import ResNet
 from rlcore.openvino import Calibration, OpenVinoEvaluator, Precision
 from rlcore.planes import PlaneLayout
 
-__all__ = ["NetworkEvaluator", "Runtime", "choose_runtime", "make_evaluator", "played_positions"]
+__all__ = ["available_runtimes", "choose_runtime", "make_evaluator", "played_positions"]
 
-Runtime = Literal["auto", "torch", "openvino-int8", "openvino-bf16", "openvino-fp32"]
 _PRECISIONS: dict[Runtime, Precision] = {
     "openvino-int8": "int8",
     "openvino-bf16": "bfloat16",
@@ -50,24 +50,6 @@ _PRECISIONS: dict[Runtime, Precision] = {
 }
 _GAMES, _EVERY = 16, 4
 """``played_positions``: games side by side, and of how many plies one is taken."""
-
-
-class NetworkEvaluator(Protocol):
-    """An evaluator with a network, whatever runs it. See ``TorchEvaluator`` for what each does."""
-
-    batch_size: int
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def version(self) -> int: ...
-
-    def __call__(self, batch: Batch, size: int) -> None: ...
-
-    def update(self, network: ResNet, version: int) -> None: ...
-
-    def twin(self) -> Self: ...
 
 
 def choose_runtime(calibrated: bool = True) -> Runtime:
@@ -79,6 +61,12 @@ def choose_runtime(calibrated: bool = True) -> Runtime:
     if cpu_has("amx-bf16") or not cpu_has("avx2") or not calibrated or not _has_openvino():
         return "torch"
     return "openvino-int8"
+
+
+def available_runtimes() -> list[Runtime]:
+    """What can run a network on this machine's CPU."""
+    found: list[Runtime] = ["torch"]
+    return found + [runtime for runtime in _PRECISIONS if _has_openvino()]
 
 
 def make_evaluator(
@@ -114,8 +102,6 @@ def make_evaluator(
         from rlcore.cuda import CudaEvaluator
 
         return CudaEvaluator(network, layout, batch_size, device, version=version)
-    if device.type != "cpu":
-        return TorchEvaluator(network, layout, batch_size, device, version=version)
     if runtime == "auto":
         runtime = choose_runtime(calibration is not None)
     elif runtime != "torch" and not _has_openvino():
@@ -123,7 +109,7 @@ def make_evaluator(
         (warn or _print)(line)
         runtime = "torch"
     if runtime == "torch":
-        return TorchEvaluator(network, layout, batch_size, device, version=version)
+        return TorchEvaluator(network, layout, batch_size, version=version)
     return OpenVinoEvaluator(network, layout, batch_size, _PRECISIONS[runtime], version, calibration)
 
 
@@ -138,7 +124,7 @@ def played_positions(game: Game, network: ResNet, history: int, count: int = 256
     """
     layout, generator = game.layout(history), np.random.default_rng(seed)
     plies = _EVERY * -(-count // _GAMES)
-    evaluator = TorchEvaluator(network, layout, _GAMES, device="cpu")
+    evaluator = TorchEvaluator(network, layout, _GAMES)
     batch = make_batch(_GAMES, layout.num_words, game.MAX_LEGAL)
     record = new_history(game, _GAMES, plies + 1)
     games = np.arange(_GAMES, dtype=np.int32)

@@ -260,7 +260,7 @@ def bench_inference(game: Game, rounds: int) -> Iterator[Figure]:
         words = _positions(game, 512, 1, seed=2).words
         for size in BATCHES:
             batch = _positions(game, size, 1)
-            for runtime in available_runtimes("cpu"):
+            for runtime in available_runtimes():
                 evaluator = make_evaluator(network, layout, size, device="cpu", runtime=runtime, calibration=words)
                 about = {"network": shape, "batch": size, "runtime": runtime}
                 ours = _evaluations(evaluator, batch, time.process_time)
@@ -273,7 +273,6 @@ def bench_inference(game: Game, rounds: int) -> Iterator[Figure]:
 def bench_selfplay(game: Game, rounds: int) -> Iterator[Figure]:
     """Positions evaluated a second by self-play, beside the same evaluators with nothing else to do."""
     from rlcore.runtimes import make_evaluator
-
     from selfplay.loop import SWITCH_SECONDS
 
     sys.setswitchinterval(SWITCH_SECONDS)

@@ -4,9 +4,9 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from rlcore.config import NetworkConfig, SearchConfig, require
+from rlcore.config import NetworkConfig, Runtime, SearchConfig, require
 
 _MOST_SIMULATIONS = 65_535  # what a game record has room for
 
@@ -37,10 +37,14 @@ class ActorConfig:
     """How many of its own moves in a row a side must be that badly off to give up."""
     resign_check: float = 0.1
     """Share of games that are played on all the same, to see how often giving up is wrong (AlphaGo Zero: 0.1)."""
+    cache_positions: int = 16_384
+    """Positions whose evaluations a group of games remembers while the weights are the same; 0 = none."""
 
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
-        require(self, {"threads": 0, "games": 1, "max_plies": 2, "sample_plies": 0, "random_plies": 0})
+        require(
+            self, {"threads": 0, "games": 1, "max_plies": 2, "sample_plies": 0, "random_plies": 0, "cache_positions": 0}
+        )
         require(self, {"quick_simulations": 1, "resign": 0, "resign_moves": 1})
         if self.random_plies >= self.max_plies:
             raise ValueError(f"random_plies ({self.random_plies}) must be below max_plies ({self.max_plies})")
@@ -120,6 +124,8 @@ class Config:
     """Games of the strength check at the end against each opponent, random and untrained; 0 = none."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where networks run."""
+    runtime: Runtime = "auto"
+    """What runs them while playing on a CPU; auto = the fastest that keeps strength on this processor."""
     actor: ActorConfig = field(default_factory=ActorConfig)
     search: SearchConfig = field(default_factory=lambda: SearchConfig(simulations=32, considered=16, interior="gumbel"))
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig(blocks=3, channels=48))
@@ -129,6 +135,8 @@ class Config:
         """Raise ValueError where a setting makes no sense."""
         require(self, {"max_minutes": 0, "history": 1, "checkpoint_minutes": 0, "strength_games": 0, "seed": 0})
         require(self, {"max_positions": 0})
+        if self.runtime not in get_args(Runtime):
+            raise ValueError(f"runtime must be one of {', '.join(get_args(Runtime))}, not {self.runtime}")
         if self.search.simulations > _MOST_SIMULATIONS:
             raise ValueError(f"search.simulations must be at most {_MOST_SIMULATIONS}, not {self.search.simulations}")
         if self.actor.full_share < 1.0 and self.actor.quick_simulations > self.search.simulations:

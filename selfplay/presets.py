@@ -46,7 +46,7 @@ PRESETS = {
     "gpu": Preset(
         "a GPU of a desktop, a day: 6 x 96, 64 simulations, 3 groups of 256 games",
         Config(
-            actor=ActorConfig(threads=3, games=256, max_plies=300),
+            actor=ActorConfig(threads=3, games=256, max_plies=300, cache_positions=0),
             search=replace(_GUMBEL, simulations=64),
             network=NetworkConfig(blocks=6, channels=96),
             learner=LearnerConfig(
@@ -57,7 +57,7 @@ PRESETS = {
     "large-gpu": Preset(
         "a large GPU with 8 cores or more: 10 x 128, 64 simulations, 4 groups of 512 games",
         Config(
-            actor=ActorConfig(threads=4, games=512, max_plies=400),
+            actor=ActorConfig(threads=4, games=512, max_plies=400, cache_positions=0),
             search=replace(_GUMBEL, simulations=64),
             network=NetworkConfig(blocks=10, channels=128),
             learner=LearnerConfig(
@@ -69,7 +69,9 @@ PRESETS = {
         "AlphaZero as published: 20 x 256, PUCT with 800 simulations, history 8, batch 4,096; for very large machines",
         Config(
             history=8,
-            actor=ActorConfig(threads=4, games=256, max_plies=512, sample_plies=30, random_plies=0),
+            actor=ActorConfig(
+                threads=4, games=256, max_plies=512, sample_plies=30, random_plies=0, cache_positions=250_000
+            ),
             search=SearchConfig(
                 simulations=800, root="puct", interior="puct", c_init=1.25, c_base=19652.0, first_play=-1.0,
                 noise_alpha=0.3, noise_weight=0.25,

@@ -19,9 +19,13 @@ import numpy as np
 import torch
 
 from rlcore import checkpoint
+from rlcore.cache import CachedEvaluator
+from rlcore.evaluators import NetworkEvaluator
 from rlcore.game import Game
-from rlcore.inference import TorchEvaluator, choose_dtype
+from rlcore.inference import choose_dtype
+from rlcore.jit import Array
 from rlcore.metrics import Metrics
+from rlcore.runtimes import make_evaluator, played_positions
 from selfplay.actor import Actor
 from selfplay.config import Config, ConfigError, read_config
 from selfplay.gamefile import GameFile
@@ -90,6 +94,7 @@ class Run:
         """Training time of earlier starts."""
         self.published = copy.deepcopy(self.learner.average)
         """The weights that the actors play with, number ``version``."""
+        self.calibration: Array | None = None
         self._published_at = 0  # step
         self.saves = 0
         self.resumed_from: str | None = None
@@ -174,6 +179,9 @@ class Run:
         self.learner.load(saved.tensors, state["learner"])
         self.published.load_state_dict(saved.tensors["published"])
         self.version, self._published_at = int(state["version"]), int(state["published_at"])
+        if "calibration" in saved.blobs:
+            words = self.game.layout(self.config.history).num_words
+            self.calibration = np.frombuffer(saved.blobs["calibration"], np.uint64).reshape(-1, words)
         newest = max((record.last_version for record in self.latest), default=0)
         if newest > self.version:  # games of weights that a kill took: their numbers are not given twice
             self.version = newest + 1
@@ -187,16 +195,36 @@ class Run:
         self.saves = int(saved.name)
         self.resumed_from = saved.name
 
-    def _make_evaluators(self) -> list[TorchEvaluator]:
+    def _make_evaluators(self) -> list[NetworkEvaluator]:
         """One an actor, all with the same weights."""
-        first = TorchEvaluator(
+        layout, actor = self.game.layout(self.config.history), self.config.actor
+        rows = actor.games * self.config.search.leaves
+        first: NetworkEvaluator = make_evaluator(
             self.published,
-            self.game.layout(self.config.history),
-            self.config.actor.games,
+            layout,
+            rows,
             device=self.device,
+            runtime=self.config.runtime,
             version=self.version,
+            calibration=self._calibrate,
+            warn=self.report.line,
         )
+        if actor.cache_positions:
+            first = CachedEvaluator(first, layout, self.game.MAX_LEGAL, actor.cache_positions)
         return [first] + [first.twin() for _ in self.actors[1:]]
+
+    def _calibrate(self) -> Array:
+        """Positions [n, num_words] uint64 that say how large the network's numbers get: drawn from the window.
+
+        Drawn once for each version of the weights; a checkpoint keeps them, so that a resumed run computes the same.
+        """
+        if self.calibration is None:
+            if self.window.positions:
+                generator = np.random.default_rng((self.config.seed, self.version))
+                self.calibration = self.window.sample(generator).batch.words.copy()
+            else:
+                self.calibration = played_positions(self.game, self.published, self.config.history)
+        return self.calibration
 
     def _open_game_file(self) -> GameFile | None:
         """The games as text, where the library that writes them is installed."""
@@ -275,6 +303,7 @@ class Run:
         self.version += 1
         self._published_at = self.learner.steps
         self.published.load_state_dict(self.learner.average.state_dict())
+        self.calibration = None
         self.evaluators[0].update(self.published, self.version)
 
     def save(self, seconds: float) -> Path:
@@ -286,6 +315,8 @@ class Run:
             "games": join(record for records, _ in progress for record in records),
             "rng": np.concatenate([rng for _, rng in progress]).tobytes(),
         }
+        if self.calibration is not None:
+            blobs["calibration"] = self.calibration.tobytes()
         state = {
             "learner": learner,
             "version": self.version,

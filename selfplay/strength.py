@@ -8,8 +8,8 @@ import torch
 
 from agents.players import Player, RandomPlayer, SearchPlayer
 from rlcore.game import Game
-from rlcore.inference import TorchEvaluator
 from rlcore.networks import ResNet
+from rlcore.runtimes import make_evaluator, played_positions
 from selfplay.arena import Match, play_match
 from selfplay.config import Config
 
@@ -21,8 +21,14 @@ def new_network(game: Game, config: Config) -> ResNet:
 
 def search_player(game: Game, config: Config, network: ResNet, name: str, games: int) -> SearchPlayer:
     """The network under the search it is trained with, without exploration."""
-    device = None if config.device == "auto" else config.device
-    evaluator = TorchEvaluator(network, game.layout(config.history), games, device=device)
+    evaluator = make_evaluator(
+        network,
+        game.layout(config.history),
+        games * config.search.leaves,
+        device=None if config.device == "auto" else config.device,
+        runtime=config.runtime,
+        calibration=lambda: played_positions(game, network, config.history),
+    )
     return SearchPlayer(game, name, evaluator, config.search, games, config.history)
 
 

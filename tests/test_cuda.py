@@ -70,7 +70,7 @@ def test_agrees_with_a_float64_reference(device: str, dtype: torch.dtype, num_ac
 def test_every_size_gives_what_the_cpu_gives(device: str) -> None:
     """Sizes in and at the edges of all buckets, out of order: what an earlier call left behind does no harm."""
     network = playable()
-    on_cpu = TorchEvaluator(network, LAYOUT, 64, device="cpu", dtype=torch.float32)
+    on_cpu = TorchEvaluator(network, LAYOUT, 64, dtype=torch.float32)
     evaluator = CudaEvaluator(network, LAYOUT, 64, device, torch.float32)
     tolerance = 1e-5 if device == "cpu" else 5e-3
     for seed, size in enumerate((64, 1, 33, 8, 9, 48, 49, 16, 17, 63, 64)):

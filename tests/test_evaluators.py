@@ -86,8 +86,6 @@ def reference(network: ResNet, batch: Batch) -> tuple[list[Array], Array]:
 EVALUATORS: dict[str, dict[str, Any]] = {
     "float32": {"dtype": torch.float32},
     "bfloat16": {"dtype": torch.bfloat16},
-    "float32 on a device": {"dtype": torch.float32, "on_device": True},
-    "bfloat16 on a device": {"dtype": torch.bfloat16, "on_device": True},
 }
 
 
@@ -95,7 +93,7 @@ EVALUATORS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("kind", EVALUATORS)
 def test_agrees_with_a_float64_reference(kind: str, num_actions: int) -> None:
     network, batch = playable(num_actions), random_batch(200, num_actions)
-    evaluator = TorchEvaluator(network, LAYOUT, 200, device="cpu", **EVALUATORS[kind])
+    evaluator = TorchEvaluator(network, LAYOUT, 200, **EVALUATORS[kind])
     evaluator(batch, 200)
     priors, values = reference(network, batch)
     found = [row[:n].astype(np.float64) for row, n in zip(batch.priors, batch.counts, strict=True)]
@@ -118,7 +116,7 @@ def test_agrees_with_a_float64_reference(kind: str, num_actions: int) -> None:
 
 @pytest.mark.parametrize("kind", EVALUATORS)
 def test_rows_beyond_size_are_left_alone(kind: str) -> None:
-    evaluator = TorchEvaluator(playable(), LAYOUT, 40, device="cpu", **EVALUATORS[kind])
+    evaluator = TorchEvaluator(playable(), LAYOUT, 40, **EVALUATORS[kind])
     batch = random_batch(40)
     batch.priors[:], batch.values[:] = 7.0, 7.0
     evaluator(batch, 0)
@@ -132,7 +130,7 @@ def test_rows_beyond_size_are_left_alone(kind: str) -> None:
 @pytest.mark.parametrize("kind", EVALUATORS)
 def test_an_answer_depends_on_its_own_row_alone(kind: str) -> None:
     """Whatever else is in the batch, wherever the row lies, and however full the batch is."""
-    evaluator = TorchEvaluator(playable(), LAYOUT, 64, device="cpu", **EVALUATORS[kind])
+    evaluator = TorchEvaluator(playable(), LAYOUT, 64, **EVALUATORS[kind])
     together = random_batch(64)
     evaluator(together, 64)
     tolerance = 1e-5 if evaluator.dtype == torch.float32 else 0.03
@@ -149,7 +147,7 @@ def test_an_answer_depends_on_its_own_row_alone(kind: str) -> None:
 
 def test_the_untrained_network_is_uniform_and_even() -> None:
     batch = random_batch(8)
-    TorchEvaluator(ResNet(SMALL, LAYOUT.num_planes, (8, 8), chess.NUM_ACTIONS), LAYOUT, 8, device="cpu")(batch, 8)
+    TorchEvaluator(ResNet(SMALL, LAYOUT.num_planes, (8, 8), chess.NUM_ACTIONS), LAYOUT, 8)(batch, 8)
     for row in range(8):
         n = batch.counts[row]
         np.testing.assert_allclose(batch.priors[row, :n], 1.0 / n, rtol=1e-6)
@@ -170,7 +168,7 @@ def test_uniform() -> None:
 
 def test_update_reaches_twins_and_copies_the_weights() -> None:
     first, second = playable(seed=0), playable(seed=5)
-    evaluator = TorchEvaluator(first, LAYOUT, 8, device="cpu", dtype=torch.float32, version=3)
+    evaluator = TorchEvaluator(first, LAYOUT, 8, dtype=torch.float32, version=3)
     twin = evaluator.twin()
     batch = random_batch(8)
 
@@ -188,11 +186,11 @@ def test_update_reaches_twins_and_copies_the_weights() -> None:
     assert (evaluator.version, twin.version) == (4, 4)
     after = values(twin)
     assert np.abs(after - before).max() > 0.01
-    assert np.array_equal(values(TorchEvaluator(second, LAYOUT, 8, device="cpu", dtype=torch.float32)), after)
+    assert np.array_equal(values(TorchEvaluator(second, LAYOUT, 8, dtype=torch.float32)), after)
 
 
 def test_threads_with_a_twin_each_do_not_disturb_each_other() -> None:
-    evaluator = TorchEvaluator(playable(), LAYOUT, 32, device="cpu", dtype=torch.float32)
+    evaluator = TorchEvaluator(playable(), LAYOUT, 32, dtype=torch.float32)
     batches = [random_batch(32, seed=seed) for seed in (1, 2)]
     expected = []
     for batch in batches:
@@ -226,7 +224,7 @@ def test_nan_is_an_error_and_not_a_prior() -> None:
     network = playable()
     with torch.no_grad():
         network.value.out.bias[1] = float("nan")
-    evaluator = TorchEvaluator(network, LAYOUT, 8, device="cpu", version=12)
+    evaluator = TorchEvaluator(network, LAYOUT, 8, version=12)
     with pytest.raises(FloatingPointError, match=r"version 12.* 5 of 5"):
         evaluator(random_batch(8), 5)
 
@@ -235,7 +233,7 @@ def test_network_of_another_history_is_refused() -> None:
     network = ResNet(SMALL, LAYOUT.num_planes, (8, 8), chess.NUM_ACTIONS)
     with pytest.raises(ValueError, match=r"reads 21 planes .* packs 35"):
         TorchEvaluator(network, PlaneLayout.of(chess, 2), 8)
-    evaluator = TorchEvaluator(network, LAYOUT, 8, device="cpu")
+    evaluator = TorchEvaluator(network, LAYOUT, 8)
     with pytest.raises(ValueError, match="9 rows asked"):
         evaluator(random_batch(9), 9)
 
@@ -266,7 +264,7 @@ def test_no_prior_is_zero_and_broken_rows_are_counted() -> None:
 @pytest.mark.parametrize("num_actions", [chess.NUM_ACTIONS, 100])
 def test_onednn_form_is_the_same_function_at_every_size(num_actions: int, config: NetworkConfig) -> None:
     network = playable(num_actions, config=config)
-    fast = playing_form(network, 8, CPU, torch.float32)
+    fast = playing_form(network, 8, torch.float32)
     assert any(isinstance(module, OneDnnConv) for module in fast.modules())
     assert not any(isinstance(module, ConvNorm) for module in fast.modules())
     for batch in (1, 8, 30):
