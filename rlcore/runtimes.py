@@ -4,12 +4,12 @@ On a CPU. Evaluations a second of processor time, one thread, packed words in, p
 seven rounds in turn on a processor with AVX-512, VNNI and bfloat16 but without AMX (batch 128; 10x128 at 64):
 
     network (history)               4x64 (1)    4x64 (8)    3x48 (1)    10x128 (8)
-    torch, eager, float32              4,980       4,230       8,210           630
-    torch float32                      5,550       4,440       8,460           650
-    torch bfloat16                    10,590       8,470      15,060         1,290
-    OpenVINO float32                   5,990       4,780      10,140           690
-    OpenVINO bfloat16                 10,960       8,700      16,540         1,310
-    OpenVINO int8                     20,130      15,840      27,970         2,420
+    torch, eager, float32              4,990       4,420       9,060           610
+    torch float32                      5,550       4,680       9,950           610
+    torch bfloat16                    10,480       9,100      16,440         1,230
+    OpenVINO float32                   5,870       5,060      11,340           670
+    OpenVINO bfloat16                 11,130       9,470      18,270         1,270
+    OpenVINO int8                     20,070      17,800      30,780         2,320
 
 The network alone, 4x64 (1): torch.compile 6,080 in float32 and 11,230 in bfloat16, after 20 seconds and with a C++
 compiler; ONNX Runtime 5,510 in float32 and 17,650 in int8; torch's own int8 operators 19,340, OpenVINO's 20,590. With
