@@ -297,16 +297,19 @@ def improved_policy(tree: Tree, b: int, n: int, rules: Rules, policy: Array) -> 
     first, count = node["first_edge"], node["num_edges"]
     missing = mixed_value(tree, b, n)
     sigma = 0.5 * (rules.c_visit + most_visits(tree, b, n)) * rules.c_scale
-    highest = -np.inf
-    for i in range(count):
-        edge = tree.edges[b, first + i]
-        value = edge["value"] if edge["visits"] > 0 else missing
-        logit = math.log(edge["prior"]) + sigma * value
-        policy[i] = logit
-        highest = max(highest, logit)
+    highest, seen = -np.inf, 0
+    for e in range(first, first + count):
+        edge = tree.edges[b, e]
+        if edge["visits"] > 0:
+            highest = max(highest, float(edge["value"]))
+            seen += 1
+    if seen < count:
+        highest = max(highest, missing)
+    unseen = math.exp(sigma * (missing - highest))  # prior * exp(sigma) needs no logarithm, and this but once
     total = 0.0
     for i in range(count):
-        weight = math.exp(policy[i] - highest)
+        edge = tree.edges[b, first + i]
+        weight = edge["prior"] * (math.exp(sigma * (edge["value"] - highest)) if edge["visits"] > 0 else unseen)
         policy[i] = weight
         total += weight
     for i in range(count):
