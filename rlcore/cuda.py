@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from rlcore.evaluators import Batch, finish
-from rlcore.inference import choose_dtype
+from rlcore.inference import check_layout, check_rows, choose_dtype, not_finite
 from rlcore.jit import Array, njit
 from rlcore.networks import ConvPolicyHead, ResNet, fuse
 from rlcore.planes import PlaneLayout, TorchUnpacker
@@ -83,12 +83,7 @@ class CudaEvaluator:
         dtype: torch.dtype | None = None,
         version: int = 0,
     ) -> None:
-        seen = (layout.num_planes, (layout.rows, layout.cols))
-        if seen != (network.planes, network.board):
-            raise ValueError(
-                f"the network reads {network.planes} planes of {network.board}, the game packs {seen[0]} of {seen[1]}: "
-                "was it trained with another history or for another game?"
-            )
+        check_layout(network, layout)
         self.layout, self.batch_size = layout, batch_size
         self.device = torch.device(device)
         self.dtype = dtype or choose_dtype(self.device)
@@ -203,8 +198,7 @@ class CudaEvaluator:
 
     def __call__(self, batch: Batch, size: int) -> None:
         """See ``Evaluator``. Raises FloatingPointError where the network's answer is not finite."""
-        if not 0 <= size <= self.batch_size:
-            raise ValueError(f"{size} rows asked of an evaluator with batch_size {self.batch_size}")
+        check_rows(size, self.batch_size)
         if size == 0:
             return
         legal = int(batch.counts[:size].sum())
@@ -218,10 +212,7 @@ class CudaEvaluator:
         deal_logits(bits, 16 if half else 0, batch.counts, size, batch.priors.view(np.uint32))
         broken = finish(self._wdl_down.numpy(), batch.counts, size, batch.priors, batch.values)
         if broken:
-            raise FloatingPointError(
-                f"the network (version {self._loaded.version}) gave numbers that are not finite for {broken} of {size} "
-                "positions: training has diverged; go back to an earlier checkpoint, with a smaller learning rate"
-            )
+            raise not_finite(self._loaded.version, f"for {broken} of {size} positions")
 
     def _evaluate(self, size: int, legal: int) -> None:
         """From the pinned words and places to the pinned legal logits and wdl; waits once, at the end."""

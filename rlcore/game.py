@@ -19,7 +19,8 @@ A game is a module of free jitted functions over one row of a structured array (
     read(state, text), write(state)                     positions as text
     write_game(actions, headers, ending, value) -> str  a whole game as text; FILE_SUFFIX, what such a file ends in
     show(state)                                         the position as a small picture in text
-    Ending          IntEnum       why a game ended, 0 = it goes on; MAX_PLIES among its names
+    Ending          IntEnum       why a game ended, 0 = it goes on; MAX_PLIES and RESIGNATION among its names
+    read_puzzles(lines) -> list                         puzzles with their solutions, where the game has such
 
 Laws, tested for every registered game on random reachable states: no legal action implies an ending; the same row and
 action give the same result; actions are distinct and below ``NUM_ACTIONS``; text round trips; packing leaves the

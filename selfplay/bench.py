@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlcore import __version__, perft
+from rlcore.cache import CachedEvaluator
 from rlcore.config import NetworkConfig, SearchConfig
-from rlcore.evaluators import Batch, Evaluator, Uniform, make_batch
+from rlcore.evaluators import Batch, Evaluator, NetworkEvaluator, Uniform, make_batch
 from rlcore.game import Game, new_history
 from rlcore.search import Search
 from selfplay.config import ActorConfig, Config, ConfigError
@@ -157,7 +158,7 @@ def bench_search(game: Game, rounds: int) -> Iterator[Figure]:
 
 
 def _searcher(game: Game, config: SearchConfig, num_trees: int) -> Callable[[], float]:
-    """Simulations a second of one search of all trees."""
+    """Simulations a second of searches of all trees, from one on."""
     search = Search(game, config, num_trees, planes_history=HISTORY)
     history = new_history(game, num_trees, 2)
     for g in range(num_trees):
@@ -166,9 +167,11 @@ def _searcher(game: Game, config: SearchConfig, num_trees: int) -> Callable[[], 
 
     def speed() -> float:
         rng = np.arange(num_trees).astype(np.uint64)
-        began = time.perf_counter()
-        search.run(history, games, evaluator, rng)
-        return num_trees * config.simulations / (time.perf_counter() - began)
+        began, done = time.perf_counter(), 0
+        while time.perf_counter() - began < SECONDS / 2:
+            search.run(history, games, evaluator, rng)
+            done += num_trees * config.simulations
+        return done / (time.perf_counter() - began)
 
     return speed
 
@@ -271,7 +274,10 @@ def bench_inference(game: Game, rounds: int) -> Iterator[Figure]:
 
 
 def bench_selfplay(game: Game, rounds: int) -> Iterator[Figure]:
-    """Positions evaluated a second by self-play, beside the same evaluators with nothing else to do."""
+    """Positions evaluated a second by self-play, beside the same evaluators with nothing else to do.
+
+    With a cache, those that it answers are counted too.
+    """
     from rlcore.runtimes import make_evaluator
     from selfplay.loop import SWITCH_SECONDS
 
@@ -280,17 +286,21 @@ def bench_selfplay(game: Game, rounds: int) -> Iterator[Figure]:
         config = Config(actor=ActorConfig(threads=threads))
         layout, size = game.layout(config.history), config.actor.games
         words = _positions(game, 512, config.history, seed=2).words
-        first = make_evaluator(_new_network(game, config.network, config.history), layout, size, calibration=words)
+        first: NetworkEvaluator = make_evaluator(
+            _new_network(game, config.network, config.history), layout, size, calibration=words
+        )
         evaluators = [first] + [first.twin() for _ in range(threads - 1)]
         batches = [_positions(game, size, config.history, seed=3 + i) for i in range(threads)]
         alone = _threaded(
             [_evaluations(e, batch, time.perf_counter) for e, batch in zip(evaluators, batches, strict=True)]
         )
-        actors = _actors(game, config, threads)
-        playing = _threaded([_playing(actor, e) for actor, e in zip(actors, evaluators, strict=True)])
         sizes = {"threads": threads, "games": size, "simulations": config.search.simulations, "runtime": first.name}
         peer = Peer("the evaluator alone", __version__, alone)
-        yield from _beside(f"selfplay {threads} threads", game, rounds, "positions/s", playing, peer, **sizes)
+        cached = [CachedEvaluator(e, layout, game.MAX_LEGAL, config.actor.cache_positions) for e in evaluators]
+        for name, own in (("", evaluators), (" with cache", cached)):
+            actors = _actors(game, config, threads)
+            playing = _threaded([_playing(actor, e) for actor, e in zip(actors, own, strict=True)])
+            yield from _beside(f"selfplay {threads} threads{name}", game, rounds, "positions/s", playing, peer, **sizes)
 
 
 def _actors(game: Game, config: Config, count: int) -> "list[Actor]":

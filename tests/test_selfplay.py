@@ -92,10 +92,12 @@ QUICK = ActorConfig(
 )
 
 
-@pytest.mark.parametrize("actor", [TINY.actor, QUICK])
-def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path, actor):
+@pytest.mark.parametrize(
+    ("actor", "runtime"), [(TINY.actor, "auto"), (TINY.actor, "torch"), (QUICK, "auto")], ids=["", "torch", "quick"]
+)
+def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path, actor, runtime):
     """Games, steps and weights are bit for bit those of a run without a break."""
-    config = replace(TINY, actor=actor)
+    config = replace(TINY, actor=actor, runtime=runtime)
     whole, parted = open_run(tmp_path / "whole", config), open_run(tmp_path / "parted", config)
     if actor is QUICK:  # sides give up
         whole.evaluators, parted.evaluators = ([Whim(), Whim()] for _ in range(2))
