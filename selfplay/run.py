@@ -36,7 +36,8 @@ from selfplay.report import Report
 from selfplay.resignation import mistaken
 from selfplay.window import Window
 
-_CATCH_UP = 1.25  # how much faster the learner may go than games are made, where it is behind
+_CATCH_UP = 0.25  # how much faster than games are made the learner may go, where it is behind
+_BACKLOG = 8  # rounds' worth of steps that are kept waiting, so that there are some to take in every round
 _MOST_ACTORS = 4  # more threads in one process get in each other's way
 _LATEST = 200  # games that draw rate, length and endings are reported over
 _LATEST_CHECKS = 500  # games that the error of giving up is reported over
@@ -276,17 +277,21 @@ class Run:
             self._writing = pool.submit(self.game_file.append, finished)
 
     def _steps_now(self) -> int:
-        """The gradient steps of this round: those due, spread evenly, for games come home in bursts.
+        """The gradient steps of this round: as many as its positions will pay for, and more while many are due.
 
-        A round makes as many positions as there are games in progress, or the share of them that is searched in full;
-        a quarter more than pay for them may be taken, so that actors and learner finish at about the same time.
+        A round makes as many positions as there are games in progress, or the share of them that is searched in full,
+        but they are paid for in bursts, when games come home. With a few steps always waiting each round takes the
+        same number, and neither actors nor learner wait for the other.
         """
         if self.window.positions == 0:
             return 0
         learner = self.config.learner
         made = sum(len(actor.builders) for actor in self.actors) * self.config.actor.full_share
-        most = math.ceil(_CATCH_UP * made * learner.reuse / learner.batch_size)
-        return max(min(self.learner.steps_due(), most), 0)
+        usual, due = made * learner.reuse / learner.batch_size, self.learner.steps_due()
+        most = math.floor(usual)
+        if due > _BACKLOG * usual:
+            most += math.ceil(_CATCH_UP * usual)
+        return max(min(due, most), 0)
 
     @property
     def positions(self) -> int:
