@@ -23,6 +23,10 @@ __all__ = ["EngineError", "TrainedNetwork", "default_engine", "load_network", "m
 
 _UNTRAINED_SEARCH = SearchConfig(simulations=200, considered=64, interior="gumbel")
 _MOST_SIMULATIONS = 100_000
+_BATCH = 16
+"""Positions that a network evaluates in about the time of one."""
+_LEAST_WAVES = 25
+"""A search takes at least this many, so that it can learn from one for the next."""
 
 
 class EngineError(ConfigError):
@@ -116,10 +120,20 @@ def make_player(
         from selfplay.strength import search_player
 
         search = _searching(config.search, simulations)
+        search = dataclasses.replace(search, leaves=_leaves(num_games, search.simulations))
         config = dataclasses.replace(config, device="auto", search=search)  # it may have been trained elsewhere
         return search_player(game, config, network, f"{name}, {search.simulations} simulations", num_games)
     except MemoryError:
         raise EngineError(f"there is not enough memory for {num_games} trees of {simulations} simulations") from None
+
+
+def _leaves(num_games: int, simulations: int) -> int:
+    """Leaves of one tree to evaluate together, where games are too few to fill a batch.
+
+    With 8 of 200 simulations a network trained for ten minutes scored 48 % (95 % interval 42 to 54) against one leaf at
+    a time, in an eighth of the time.
+    """
+    return max(min(_BATCH // num_games, simulations // _LEAST_WAVES), 1)
 
 
 def _searching(config: SearchConfig, simulations: int | None) -> SearchConfig:
