@@ -11,6 +11,7 @@ A game is a module of free jitted functions over one row of a structured array (
     apply(state, action)                                plays a legal action in place
     lookback(state) -> plies                            how far back an equal position may lie
     outcome(state, num_legal, earlier, since, max_plies) -> (ending, value)
+    may_be_lost(state) -> bool                          never false where ``outcome`` is a loss for the side to move
     position_key(state) -> key                          what ``key`` must be, from scratch
     BOARD, BOARD_WORDS, STEP_BOARDS, STEP_COUNTS, LEAF_COUNTS, COUNT_SCALES        see ``rlcore.planes``
     pack(state, earlier, mover, words)                  one history step as the mover sees it
@@ -41,7 +42,7 @@ from rlcore.evaluators import Batch
 from rlcore.jit import Array, bind, njit
 from rlcore.planes import PlaneLayout
 from rlcore.rng import below
-from rlcore.tree import Rules, Tree, backup, expand, proven_by, select
+from rlcore.tree import WON, Rules, Tree, backup, count_pending, expand, new_node, proven_by, select
 
 
 class History(NamedTuple):
@@ -220,15 +221,57 @@ def _seen_on_path(tree: Tree, states: Array, history: History, s: int) -> tuple[
     return count, since
 
 
-def step(tree: Tree, states: Array, history: History, steps: int, max_plies: int, batch: Batch) -> int:
+def winning_action(states: Array, b: int, n: int, spare: int, max_plies: int, legal: Array) -> int:
+    """The place, among the legal actions of node ``n``, of one after which the opponent has lost; -1 = there is none.
+
+    Args:
+        spare: a row of ``states[b]`` to play on; it is left with the position after that action.
+        legal: [2, MAX_LEGAL] uint16 scratch.
+    """
+    for i in range(legal_actions(states[b, n], legal[0])):
+        states[b, spare] = states[b, n]
+        state = states[b, spare]
+        apply(state, legal[0, i])
+        if may_be_lost(state):
+            ending, value = outcome(state, legal_actions(state, legal[1]), 0, 0, max_plies)
+            if ending != 0 and value < 0.0:
+                return i
+    return -1
+
+
+def prove_roots(tree: Tree, states: Array, games: Array, rules: Rules, max_plies: int) -> None:
+    """Look for a win in one move at the roots of some trees ([n] int32), whatever their priors say.
+
+    Where there is one it becomes the tree's first simulation, and proves the root.
+    """
+    for b in games:
+        if tree.nodes[b, 0]["proven"] != 0:
+            continue
+        leaf = tree.num_nodes[b]
+        e = winning_action(states, b, 0, leaf, max_plies, tree.legal)  # edges lie in the order of the actions
+        if e >= 0:
+            node = tree.nodes[b, new_node(tree, b)]
+            num_legal = legal_actions(states[b, leaf], tree.legal[1])
+            ending, value = outcome(states[b, leaf], num_legal, 0, 0, max_plies)
+            node["ending"], node["value"], node["proven"] = ending, value, proven_by(value)
+            tree.edges[b, e]["child"] = leaf
+            tree.owner[0], tree.depth[0], tree.leaf[0] = b, 1, leaf
+            tree.path_nodes[0, 0], tree.path_edges[0, 0] = 0, e
+            tree.under_way[0] = 1
+            if rules.leaves > 1:
+                count_pending(tree, 0, 1)
+            backup(tree, DISCOUNT, rules)
+
+
+def step(tree: Tree, states: Array, history: History, rules: Rules, steps: int, max_plies: int, batch: Batch) -> int:
     """Make the position of every leaf that ``select`` reached, and pack those that need an evaluation.
 
     A leaf that ends the game gets its ending, its value and, where players alternate, its proven result; the others
     become rows of the batch, in the order of their slots. A root (depth 0) is always searched, whatever ``outcome``
-    would say of it.
+    would say of it. A move after which the opponent wins at once is seen for what it is without an evaluation.
 
     Args:
-        tree: G trees; states: [G, N] STATE, the position of every node; history: the games they belong to.
+        tree: G trees; states: [G, N + 1] STATE, the position of every node and a spare row; history: their games.
         max_plies: as for ``outcome``.
 
     Returns:
@@ -263,6 +306,10 @@ def step(tree: Tree, states: Array, history: History, steps: int, max_plies: int
                 if DISCOUNT == -1.0:
                     node["proven"] = proven_by(value)
                 continue
+            if rules.proven and depth == 1:
+                if winning_action(states, b, leaf, tree.num_nodes[b], max_plies, tree.legal) >= 0:
+                    node["proven"], node["value"] = WON_IN_ONE, 1.0
+                    continue
         batch.counts[size] = num_legal
         tree.waiting[size] = s
         _pack_leaf_of(tree, states, history, s, steps, batch.words[size])
@@ -291,7 +338,7 @@ def wave(
     backup(tree, DISCOUNT, rules)
     if select(tree, games, schedule, rules) == 0:
         return -1
-    return step(tree, states, history, steps, max_plies, batch)
+    return step(tree, states, history, rules, steps, max_plies, batch)
 
 
 def playout(history: History, g: int, rng: Array, legal: Array) -> int:
@@ -339,7 +386,10 @@ def perft(states: Array, actions: Array, leaf: Array, depth: int) -> int:
     return total
 
 
-_TEMPLATES = (begin, judge, advance, pack_game, _pack_leaf_of, _seen_on_path, rebuild, step, wave, playout, perft)
+_TEMPLATES = (
+    begin, judge, advance, pack_game, _pack_leaf_of, _seen_on_path, rebuild, winning_action, prove_roots, step, wave,
+    playout, perft,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -367,7 +417,8 @@ def bind_game(name: str, module_name: str) -> Game:
     module = importlib.import_module(module_name)
     namespace: dict[str, Any] = dict(vars(module), np=np, stood_before=stood_before)
     namespace |= {"fetch_ahead": fetch_ahead, "AHEAD": _AHEAD, "proven_by": proven_by, "below": below}
-    namespace |= {"select": select, "expand": expand, "backup": backup}
+    namespace |= {"select": select, "expand": expand, "backup": backup, "new_node": new_node}
+    namespace |= {"count_pending": count_pending, "WON_IN_ONE": WON - 1}
     namespace["STEP_WORDS"] = module.STEP_BOARDS * module.BOARD_WORDS + (module.STEP_COUNTS + 7) // 8
     kernels: dict[str, Any] = {}
     for template in _TEMPLATES:

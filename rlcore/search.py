@@ -95,7 +95,7 @@ class Search:
         leaves = min(config.leaves, config.simulations)
         room = config.simulations * (1 + _KEPT * keep) + 1
         self.tree = trees.new_tree(num_trees, room, game.MAX_LEGAL, leaves)
-        self.states = np.zeros((num_trees, room), game.STATE)
+        self.states = np.zeros((num_trees, room + 1), game.STATE)  # and a spare row
         words = game.layout(planes_history).num_words
         self.batch: Batch = make_batch(num_trees * leaves, words, game.MAX_LEGAL)
         self.schedule = np.zeros((considered + 1, config.simulations), np.int32)
@@ -161,6 +161,8 @@ class Search:
         tree = self.tree
         tree.rng[games] = rng[games]
         self._start(history, games, evaluator)
+        if self.rules.proven:
+            self.game.prove_roots(tree, self.states, games, self.rules, self.max_plies)
         self._add_noise(games, noise)
         trees.begin(tree, games, self.config.simulations)
         self._grow(history, games, evaluator)

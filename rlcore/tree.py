@@ -86,6 +86,7 @@ class Tree(NamedTuple):
     waiting: Array  # [S] int32: the slots whose leaves await evaluation, in the order of the batch's rows
     policy: Array  # [MAX_LEGAL] float32: scratch
     place: Array  # [N] int32: scratch, where a tree is cut
+    legal: Array  # [2, MAX_LEGAL] uint16: scratch, where a win is looked for
 
 
 class Rules(NamedTuple):
@@ -131,11 +132,13 @@ def new_tree(num_trees: int, num_nodes: int, max_legal: int, leaves: int = 1) ->
         waiting=np.zeros(slots, np.int32),
         policy=np.zeros(max_legal, np.float32),
         place=np.zeros(num_nodes, np.int32),
+        legal=np.zeros((2, max_legal), np.uint16),
     )
 
 
 @njit
-def _new_node(tree: Tree, b: int) -> int:
+def new_node(tree: Tree, b: int) -> int:
+    """Add an empty node to tree ``b``; returns its index."""
     index = tree.num_nodes[b]
     node = tree.nodes[b, index]
     node["first_edge"] = 0
@@ -159,7 +162,7 @@ def reset(tree: Tree, games: Array) -> None:
         tree.num_edges[b] = 0
         tree.begun[b] = 0
         tree.target[b] = 1
-        _new_node(tree, b)
+        new_node(tree, b)
 
 
 @njit
@@ -395,20 +398,20 @@ def _descend(tree: Tree, b: int, s: int, schedule: Array, rules: Rules) -> bool:
         depth += 1
         n = tree.edges[b, e]["child"]
         if n < 0:
-            n = _new_node(tree, b)
+            n = new_node(tree, b)
             tree.edges[b, e]["child"] = n
             break
     tree.owner[s], tree.depth[s], tree.leaf[s] = b, depth, n
     if rules.leaves > 1:
         leaf = tree.nodes[b, n]
-        if leaf["pending"] > 0 and leaf["num_edges"] == 0 and leaf["ending"] == 0:
+        if leaf["pending"] > 0 and leaf["num_edges"] == 0 and leaf["proven"] == 0 and leaf["ending"] == 0:
             return False
-        _count_pending(tree, s, 1)
+        count_pending(tree, s, 1)
     return True
 
 
 @njit
-def _count_pending(tree: Tree, s: int, change: int) -> None:
+def count_pending(tree: Tree, s: int, change: int) -> None:
     """Count the simulation of slot ``s`` in, or out, along its path."""
     b = tree.owner[s]
     for d in range(tree.depth[s]):
@@ -488,7 +491,7 @@ def backup(tree: Tree, discount: float, rules: Rules) -> None:
     for s in range(tree.under_way[0]):
         b = tree.owner[s]
         if rules.leaves > 1:
-            _count_pending(tree, s, -1)
+            count_pending(tree, s, -1)
         child = tree.nodes[b, tree.leaf[s]]
         child["visits"] += 1
         value, draw = child["value"], child["draw"]

@@ -24,6 +24,7 @@ def random_games(game, seed, num_games=6, plies=120):
             assert abs(values[0]) <= 1
             assert counts[0] > 0 or endings[0] != 0, "no legal action implies an ending"
             assert endings[0] in set(game.Ending)
+            assert values[0] >= 0 or game.may_be_lost(newest(book, g)), "a loss is never ruled out by the cheap test"
             yield book, g, legal[0, : counts[0]].copy()
             if endings[0]:
                 break

@@ -45,6 +45,7 @@ from games.chess.rules import (
     init,
     insufficient_material,
     lookback,
+    may_be_lost,
     outcome,
     position_key,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "legal_actions",
     "legal_en_passant",
     "lookback",
+    "may_be_lost",
     "outcome",
     "pack",
     "pack_leaf",

@@ -303,3 +303,9 @@ def outcome(state: Row, num_legal: int, earlier: int, since: int, max_plies: int
     if max_plies > 0 and state["ply"] >= max_plies:
         return _MAX_PLIES, 0.0
     return _ONGOING, 0.0
+
+
+@njit
+def may_be_lost(state: Row) -> bool:
+    """Whether the side to move may have lost already: a cheap test, never false where ``outcome`` says so."""
+    return in_check(state)
