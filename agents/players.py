@@ -40,7 +40,7 @@ class RandomPlayer:
 
 
 class SearchPlayer:
-    """A tree search with an evaluator, without exploration: the same game so far and seed give the same move.
+    """A tree search with an evaluator, without exploration: the same game, seed and searches before give the same move.
 
     Args:
         num_games: games of the history it plays in.

@@ -20,7 +20,7 @@ class SearchConfig:
     """Monte-Carlo tree search. Gumbel: Danihelka et al. 2022; PUCT: AlphaZero, Science 362:1140, pseudocode."""
 
     simulations: int = 32
-    """Evaluations a move; the root's own is not counted."""
+    """Simulations a move, each with an evaluation unless it ends the game; the root's own is not counted."""
     root: Literal["gumbel", "puct"] = "gumbel"
     """How the root shares out simulations: Gumbel with sequential halving, or AlphaZero's PUCT."""
     interior: Literal["gumbel", "puct"] = "puct"
@@ -49,11 +49,13 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
-        require(self, {"simulations": 1, "considered": 1, "leaves": 1})
+        require(self, {"simulations": 1, "considered": 1, "leaves": 1, "c_visit": 0, "c_scale": 0, "c_init": 0})
         if self.leaves > 255:
             raise ValueError(f"leaves must be at most 255, not {self.leaves}")
-        if not 0.0 <= self.noise_weight <= 1.0 or self.noise_alpha <= 0.0:
-            raise ValueError("noise_weight must lie in [0, 1] and noise_alpha above 0")
+        if not 0.0 <= self.noise_weight <= 1.0 or not self.noise_alpha > 0.0 or not self.c_base > 0.0:
+            raise ValueError("noise_weight must lie in [0, 1], noise_alpha and c_base above 0")
+        if self.first_play is not None and not -1.0 <= self.first_play <= 1.0:
+            raise ValueError(f"first_play must lie in [-1, 1], not {self.first_play}")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ A game is a module of free jitted functions over one row of a structured array (
 
 Laws, tested for every registered game on random reachable states: no legal action implies an ending; the same row and
 action give the same result; actions are distinct and below ``NUM_ACTIONS``; text round trips; packing leaves the
-state alone; values lie in [-1, 1]; equal positions have equal keys, and a key kept along the way equals one rebuilt.
+state alone; values lie in [-1, 1], and are -1, 0 or 1 where DISCOUNT is -1; equal positions have equal keys, and a key
+kept along the way equals one rebuilt.
 
 The kernels below are templates: ``load`` binds a copy of each to the game's own functions.
 """
@@ -242,7 +243,7 @@ def winning_action(states: Array, b: int, n: int, spare: int, max_plies: int, le
 def prove_roots(tree: Tree, states: Array, games: Array, rules: Rules, max_plies: int) -> None:
     """Look for a win in one move at the roots of some trees ([n] int32), whatever their priors say.
 
-    Where there is one it becomes the tree's first simulation, and proves the root.
+    Where there is one it is played as a simulation, and proves the root.
     """
     for b in games:
         if tree.nodes[b, 0]["proven"] != 0:
@@ -268,7 +269,7 @@ def step(tree: Tree, states: Array, history: History, rules: Rules, steps: int, 
 
     A leaf that ends the game gets its ending, its value and, where players alternate, its proven result; the others
     become rows of the batch, in the order of their slots. A root (depth 0) is always searched, whatever ``outcome``
-    would say of it. A move after which the opponent wins at once is seen for what it is without an evaluation.
+    would say of it. A move from the root after which the opponent wins at once needs no evaluation.
 
     Args:
         tree: G trees; states: [G, N + 1] STATE, the position of every node and a spare row; history: their games.

@@ -36,7 +36,7 @@ from numba.core import event, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-__all__ = ["JIT", "Array", "Row", "bind", "cpu_has", "intrinsic", "njit", "types"]
+__all__ = ["JIT", "Array", "Row", "bind", "cpu_has", "entry", "intrinsic", "njit", "types"]
 
 Array = NDArray[Any]
 """Any NumPy array; the shape and dtype stand in the docstring."""
@@ -153,8 +153,8 @@ def bind(template: Any, namespace: dict[str, Any], name: str) -> Any:
 def entry(kernel: Any, *examples: Any) -> Any:
     """A kernel compiled for arguments like ``examples``, without the look at the types that every call begins with.
 
-    That look costs 5 microseconds for the arrays of a search, the call itself one. Nothing checks the types then: to
-    call this with arrays of another dtype, layout or number of dimensions reads memory that is not there.
+    That look costs 5 microseconds for the arrays of a search, the call itself one. Next to nothing checks the types
+    then: a call with arrays of another dtype, layout or number of dimensions may read memory that is not there.
     """
     if not JIT:
         return kernel

@@ -1,43 +1,55 @@
 """A tree kept from move to move: what was found below the moves played stays, the rest makes room.
 
 For play and matches; training searches every position afresh. What a node holds depends on the game up to it alone
-(repetitions included), so all of it stays true when the root moves down a path that was played.
+(repetitions and clocks included), so all of it stays true when the root moves down a path that was played.
 """
 
 import numpy as np
 
-from rlcore.game import History
 from rlcore.jit import Array, njit
 from rlcore.tree import Tree
 
 _MULTIPLIER, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 
 
+def as_words(states: Array) -> Array:
+    """Positions [G, N] STATE as their words [G, N, words] uint64, the same memory."""
+    return states.view(np.uint64).reshape(*states.shape, -1)
+
+
 @njit
-def past_of(history: History, g: int, length: int) -> np.uint64:
-    """A hash of the first ``length`` positions of game ``g``, in their order."""
-    past = np.uint64(length)
+def past_of(past: Array, g: int, length: int) -> np.uint64:
+    """A hash of the first ``length`` positions of game ``g`` ([G, L, words] uint64), in their order, clocks and all."""
+    hashed = np.uint64(length)
     for i in range(length):
-        past = (past ^ history.states[g, i]["key"]) * _MULTIPLIER
-        past ^= past >> _SHIFT
-    return past
+        for k in range(past.shape[2]):
+            hashed = (hashed ^ past[g, i, k]) * _MULTIPLIER
+            hashed ^= hashed >> _SHIFT
+    return hashed
 
 
 @njit
-def follow(tree: Tree, states: Array, history: History, b: int, before: int) -> int:
-    """The node that the moves of game ``b`` since its ``before``-th position lead to, -1 where the tree has none.
+def _is_same(one: Array, i: int, other: Array, j: int, b: int) -> bool:
+    for k in range(one.shape[2]):
+        if one[b, i, k] != other[b, j, k]:
+            return False
+    return True
 
-    A node that the game has made nothing of yet (not expanded, or an ending by the rules that was played on) counts as
+
+@njit
+def follow(tree: Tree, rows: Array, past: Array, b: int, before: int, length: int) -> int:
+    """The node that the moves of game ``b`` from its ``before``-th to its ``length``-th position lead to, or -1.
+
+    A node that the search has made nothing of (not expanded, or an ending by the rules that was played on) counts as
     none.
     """
     n = 0
-    for i in range(before, history.length[b]):
-        key = history.states[b, i]["key"]
+    for i in range(before, length):
         found = -1
         node = tree.nodes[b, n]
         for e in range(node["first_edge"], node["first_edge"] + node["num_edges"]):
             child = tree.edges[b, e]["child"]
-            if child >= 0 and states[b, child]["key"] == key:
+            if child >= 0 and _is_same(rows, child, past, i, b):
                 found = child
                 break
         if found < 0:
@@ -47,7 +59,7 @@ def follow(tree: Tree, states: Array, history: History, b: int, before: int) -> 
 
 
 @njit
-def cut(tree: Tree, states: Array, b: int, root: int) -> None:
+def cut(tree: Tree, rows: Array, b: int, root: int) -> None:
     """Make node ``root`` the root of tree ``b``: its subtree moves to the front, in place.
 
     Nodes are numbered in the order of their making and their edges lie in the same order, so a parent comes before its
@@ -81,30 +93,33 @@ def cut(tree: Tree, states: Array, b: int, root: int) -> None:
                 tree.edges[b, edges + i]["child"] = place[child]
         tree.nodes[b, place[n]] = tree.nodes[b, n]
         tree.nodes[b, place[n]]["first_edge"] = edges
-        states[b, place[n]] = states[b, n]
+        for k in range(rows.shape[2]):
+            rows[b, place[n], k] = rows[b, n, k]
         edges += number
     tree.num_nodes[b], tree.num_edges[b] = kept, edges
 
 
 @njit
 def keep(
-    tree: Tree, states: Array, history: History, games: Array, lengths: Array, pasts: Array, room: int, kept: Array
+    tree: Tree, rows: Array, past: Array, now: Array, games: Array, lengths: Array, pasts: Array, room: int, kept: Array
 ) -> None:
     """Cut each tree down to what lies below its game's newest position, where it has that and it leaves enough room.
 
     Args:
-        lengths: [G] int32, the positions of a tree's game when it was last searched, 0 = never; pasts: [G] uint64,
-            ``past_of`` those. Both are brought up to date.
-        room: the most nodes, and the most visits of the root, that may be kept.
+        rows: [G, N, words] uint64, the positions of the nodes; past: [G, L, words] uint64, those of the games.
+        now: [G] int32, how many positions a game has.
+        lengths: [G] int32, how many it had when its tree was last searched, 0 = never; pasts: [G] uint64, ``past_of``
+            those, brought up to date.
+        room: the most visits of the root that may be kept, and so the most nodes.
         kept: [n] bool out, whether the tree was kept; one that was not must be reset.
     """
     for i in range(games.shape[0]):
         b = games[i]
-        before, length = lengths[b], history.length[b]
+        before, length = lengths[b], now[b]
         kept[i] = False
-        if 0 < before <= length and past_of(history, b, before) == pasts[b]:
-            root = follow(tree, states, history, b, before)
+        if 0 < before <= length and past_of(past, b, before) == pasts[b]:
+            root = follow(tree, rows, past, b, before, length)
             if root >= 0 and tree.nodes[b, root]["visits"] <= room:
-                cut(tree, states, b, root)
-                kept[i] = tree.num_nodes[b] <= room
-        lengths[b], pasts[b] = length, past_of(history, b, length)
+                cut(tree, rows, b, root)
+                kept[i] = True
+        pasts[b] = past_of(past, b, length)

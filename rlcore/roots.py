@@ -7,15 +7,17 @@ import numpy as np
 from rlcore.jit import Array, njit
 from rlcore.rng import gamma, gumbel, uniform
 from rlcore.tree import (
-    EDGE_LOST,
+    DRAWN,
     EDGE_WON,
     GUMBEL,
+    WON,
     Rules,
     Tree,
     edge_result,
     improved_policy,
-    missing_at_root,
+    mixed_value,
     most_visits,
+    refuted,
     root_score,
 )
 
@@ -52,18 +54,15 @@ def add_dirichlet(tree: Tree, games: Array, alpha: float, weight: float) -> None
 
 @njit
 def edge_weight(tree: Tree, b: int, e: int) -> float:
-    """An edge's claim to be played, by visits: none where it is known to lose and the root is not."""
-    edge = tree.edges[b, e]
-    if edge["proven"] == EDGE_LOST and tree.nodes[b, 0]["proven"] >= 0:
-        return 0.0
-    return float(edge["visits"])
+    """An edge's claim to be played, by visits: none where it is refuted."""
+    return 0.0 if refuted(tree, b, 0, e) else float(tree.edges[b, e]["visits"])
 
 
 @njit
 def visit_policy(tree: Tree, b: int, policy: Array) -> None:
     """The share of visits ([MAX_LEGAL] float32 out) of the moves not known to lose; of the won, where there are any."""
     root = tree.nodes[b, 0]
-    won = root["proven"] > 1
+    won = root["proven"] > DRAWN
     total = 0.0
     for e in range(root["num_edges"]):
         if won:
@@ -71,11 +70,12 @@ def visit_policy(tree: Tree, b: int, policy: Array) -> None:
         else:
             policy[e] = edge_weight(tree, b, e)
         total += policy[e]
+    if total == 0.0:  # every visit went to a move that is refuted
+        for e in range(root["num_edges"]):
+            policy[e] = 0.0 if refuted(tree, b, 0, e) else tree.edges[b, e]["prior"]
+            total += policy[e]
     for e in range(root["num_edges"]):
-        if total > 0.0:
-            policy[e] /= total
-        else:
-            policy[e] = tree.edges[b, e]["prior"]
+        policy[e] /= total
 
 
 @njit
@@ -85,7 +85,7 @@ def root_policy(tree: Tree, games: Array, rules: Rules, policy: Array) -> None:
     Where a win is proven, it and its like get everything: the search stopped there, so visits and estimates say little.
     """
     for i in range(games.shape[0]):
-        if rules.root == GUMBEL and tree.nodes[games[i], 0]["proven"] <= 1:
+        if rules.root == GUMBEL and tree.nodes[games[i], 0]["proven"] <= DRAWN:
             improved_policy(tree, games[i], 0, rules, policy[i])
         else:
             visit_policy(tree, games[i], policy[i])
@@ -95,26 +95,27 @@ def root_policy(tree: Tree, games: Array, rules: Rules, policy: Array) -> None:
 def best_edge(tree: Tree, b: int, rules: Rules) -> int:
     """The edge to play for strength.
 
-    Where the result is proven: the quickest win, else a draw, else the slowest loss. Otherwise, among the moves not
-    known to lose, the one with the most visits (at a Gumbel root: of this move's search); among those, at a Gumbel
-    root the best score, else the best value.
+    Where the result is proven: the quickest win, else a draw, else the slowest loss. Otherwise any move that is not
+    refuted. Among those, the one with the most visits (at a Gumbel root: of this move's search); then, at a Gumbel root
+    the best score, else the best value.
     """
     root = tree.nodes[b, 0]
     gumbel_root = rules.root == GUMBEL
     sigma = 0.5 * (rules.c_visit + most_visits(tree, b, 0)) * rules.c_scale
-    missing = missing_at_root(tree, b)
-    best, best_visits, best_score = 0, -1.0, -np.inf
+    missing = mixed_value(tree, b, 0)
+    best, best_result, best_visits, best_score = 0, -WON - 1, -1, -np.inf
     for e in range(root["num_edges"]):
         edge = tree.edges[b, e]
-        visits = float(edge["visits"] - tree.root_visits[b, e]) if gumbel_root else float(edge["visits"])
-        score = root_score(tree, b, e, sigma, missing) if gumbel_root else float(edge["value"])
+        result = 0
         if root["proven"] != 0:
-            visits = 0.0
-            score = float(edge_result(tree, b, e)) if edge["proven"] != 0 else -np.inf
-        elif edge["proven"] == EDGE_LOST:
+            result = edge_result(tree, b, e) if edge["proven"] != 0 else -WON
+        elif refuted(tree, b, 0, e):
             continue
-        if visits > best_visits or (visits == best_visits and score > best_score):
-            best, best_visits, best_score = e, visits, score
+        visits = edge["visits"] - tree.root_visits[b, e] if gumbel_root else edge["visits"]
+        score = root_score(tree, b, e, sigma, missing) if gumbel_root else float(edge["value"])
+        better = visits > best_visits or (visits == best_visits and score > best_score)
+        if result > best_result or (result == best_result and better):
+            best, best_result, best_visits, best_score = e, result, visits, score
     return best
 
 
@@ -150,7 +151,7 @@ def choose(tree: Tree, games: Array, rules: Rules, temperatures: Array, chosen: 
     """
     for i in range(games.shape[0]):
         b = games[i]
-        if temperatures[i] > 0.0 and tree.nodes[b, 0]["proven"] <= 1:
+        if temperatures[i] > 0.0 and tree.nodes[b, 0]["proven"] <= DRAWN:
             chosen[i] = sample_edge(tree, b, temperatures[i], rules)
         else:
             chosen[i] = best_edge(tree, b, rules)

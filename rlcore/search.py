@@ -26,7 +26,7 @@ from rlcore.jit import Array, entry
 _TIE_BREAK = 1e-3
 """Gumbel noise where none is asked for: priors nearer to each other than a thousandth are alike, and chance decides."""
 _KEPT = 3
-"""A tree kept from earlier moves may be this many times what is added for a move; a larger one is grown anew."""
+"""A tree kept from earlier moves may hold this many times what is added for a move; a larger one is grown anew."""
 _ROOTS = {"puct": trees.PUCT, "gumbel": trees.GUMBEL}
 
 
@@ -150,15 +150,13 @@ class Search:
             temperatures: [B] float64; where positive the action is drawn by visits ^ (1 / temperature).
 
         Raises:
-            ValueError: a game has no legal action.
+            ValueError: a game has no legal action, has not begun, stands twice in the list or is not in the history.
         """
         began = time.perf_counter()
-        games = np.ascontiguousarray(games, np.int32)
-        states = history.states
-        assert states.dtype == self.game.STATE, "the history is another game's"
-        assert states.flags.c_contiguous, "a history is made by new_history"
+        games = self._checked(history, games)
         assert not (noise and self.keep), "training searches every position afresh"
         tree = self.tree
+        tree.under_way[0] = 0  # an evaluator that raised may have left some
         tree.rng[games] = rng[games]
         self._start(history, games, evaluator)
         if self.rules.proven:
@@ -168,22 +166,37 @@ class Search:
         self._grow(history, games, evaluator)
         result = self._read(games, temperatures)
         rng[games] = tree.rng[games]
+        self._lengths[games] = history.length[games]  # now these trees are whole
         self.searches += len(games)
         self.seconds += time.perf_counter() - began
         return result
+
+    def _checked(self, history: History, games: Array) -> Array:
+        """``games`` as the kernels take them, which check nothing themselves. Raises ValueError, see ``run``."""
+        games = np.ascontiguousarray(games, np.int32)
+        states = history.states
+        if states.dtype != self.game.STATE or not states.flags.c_contiguous:
+            raise ValueError(f"the history is not one of {self.game.name}, made by new_history")
+        if len(games) and not 0 <= games.min() <= games.max() < min(len(self.tree.nodes), len(states)):
+            raise ValueError(
+                f"there are {min(len(self.tree.nodes), len(states))} games, not one of number {games.max()}"
+            )
+        if len(np.unique(games)) < len(games) or not (history.length[games] > 0).all():
+            raise ValueError("a game stands twice in the list, or has not begun")
+        return games
 
     def _start(self, history: History, games: Array, evaluator: Evaluator) -> None:
         """Give every tree an expanded root: the one it has kept, or a new one."""
         fresh = games
         if self.keep:
             kept, room = self._kept[: len(games)], _KEPT * self.config.simulations
-            reuse.keep(self.tree, self.states, history, games, self._lengths, self._pasts, room, kept)
+            rows, past = reuse.as_words(self.states), reuse.as_words(history.states)
+            reuse.keep(self.tree, rows, past, history.length, games, self._lengths, self._pasts, room, kept)
             fresh = games[~kept]
+        self._lengths[games] = 0
         trees.reset(self.tree, fresh)
         size = self._wave(history, fresh, 0)
         if not self.batch.counts[: max(size, 0)].all():
-            self.tree.under_way[0] = 0
-            self._lengths[games] = 0
             raise ValueError("a position without legal actions cannot be searched")
         self._grow(history, fresh, evaluator, size)
 

@@ -42,7 +42,10 @@ assert EDGE.itemsize == 24
 NODE = np.dtype(
     [
         ("first_edge", np.int32),
-        ("visits", np.int32),  # its own evaluation and those below: 1 + the sum over its edges
+        (
+            "visits",
+            np.int32,
+        ),  # its own evaluation and those below: 1 + the sum over its edges; once proven maybe more
         ("value", np.float32),  # the evaluator's word, or the result, for the side to move
         ("draw", np.float32),
         ("num_edges", np.int16),  # 0 until expanded, and for ever where the game has ended
@@ -61,8 +64,6 @@ WON, DRAWN = 32_000, 1
 """Proven results of a node, for the side to move: WON - d is a win in d plies, d - WON a loss in d plies. So the
 greater is the better, and a quick win beats a slow one, a slow loss a quick one."""
 EDGE_WON, EDGE_LOST, EDGE_DRAWN = 1, -1, 2
-MOST_LEAVES = 255
-"""Simulations under way in one tree: what ``pending`` has room for."""
 
 
 class Tree(NamedTuple):
@@ -266,16 +267,23 @@ def most_visits(tree: Tree, b: int, n: int) -> int:
 
 
 @njit
+def refuted(tree: Tree, b: int, n: int, e: int) -> bool:
+    """Whether edge ``e`` of node ``n`` is known to lose while another may not."""
+    return tree.edges[b, e]["proven"] == EDGE_LOST and tree.nodes[b, n]["proven"] >= 0
+
+
+@njit
 def mixed_value(tree: Tree, b: int, n: int) -> float:
     """v_mix (Danihelka et al. 2022, appendix D): the value assumed of actions without a visit.
 
-    The node's own value and the prior-weighted mean of the visited actions' values, weighed as 1 to the visits.
+    The node's own value and the prior-weighted mean of the visited actions' values, weighed as 1 to the visits; what is
+    refuted says nothing of the others and is left out.
     """
     node = tree.nodes[b, n]
     visits, prior_sum, value_sum = 0, 0.0, 0.0
     for e in range(node["first_edge"], node["first_edge"] + node["num_edges"]):
         edge = tree.edges[b, e]
-        if edge["visits"] > 0:
+        if edge["visits"] > 0 and not refuted(tree, b, n, e):
             visits += edge["visits"]
             prior_sum += edge["prior"]
             value_sum += edge["prior"] * edge["value"]
@@ -288,7 +296,8 @@ def mixed_value(tree: Tree, b: int, n: int) -> float:
 def improved_policy(tree: Tree, b: int, n: int, rules: Rules, policy: Array) -> int:
     """softmax(log prior + sigma(completed Q)) (Danihelka et al. 2022, eq. 11), one weight an edge of node ``n``.
 
-    sigma(q) = (c_visit + most visits) * c_scale * q with q on [0, 1]; an action without a visit gets ``mixed_value``.
+    sigma(q) = (c_visit + most visits) * c_scale * q with q on [0, 1]; an action without a visit gets ``mixed_value``,
+    one that is refuted no weight.
 
     Args:
         policy: [>= num_edges] float32 out, sums to one.
@@ -303,7 +312,9 @@ def improved_policy(tree: Tree, b: int, n: int, rules: Rules, policy: Array) -> 
     highest, seen = -np.inf, 0
     for e in range(first, first + count):
         edge = tree.edges[b, e]
-        if edge["visits"] > 0:
+        if refuted(tree, b, n, e):
+            seen += 1
+        elif edge["visits"] > 0:
             highest = max(highest, float(edge["value"]))
             seen += 1
     if seen < count:
@@ -313,6 +324,8 @@ def improved_policy(tree: Tree, b: int, n: int, rules: Rules, policy: Array) -> 
     for i in range(count):
         edge = tree.edges[b, first + i]
         weight = edge["prior"] * (math.exp(sigma * (edge["value"] - highest)) if edge["visits"] > 0 else unseen)
+        if refuted(tree, b, n, first + i):
+            weight = 0.0
         policy[i] = weight
         total += weight
     for i in range(count):
@@ -347,34 +360,39 @@ def root_score(tree: Tree, b: int, e: int, sigma: float, missing: float) -> floa
 
 
 @njit
-def missing_at_root(tree: Tree, b: int) -> float:
-    """The value assumed of a root edge without a visit.
-
-    In a fresh tree no visited edge competes with one without, so any number will do. In a tree kept from the move
-    before they do compete.
-    """
-    return mixed_value(tree, b, 0) if tree.begun[b] > 1 else 0.0
+def best_root_edge(tree: Tree, b: int, rules: Rules) -> int:
+    """The edge of a Gumbel root with the highest score among those not refuted, whatever its visits."""
+    sigma = 0.5 * (rules.c_visit + most_visits(tree, b, 0)) * rules.c_scale
+    missing = mixed_value(tree, b, 0)
+    best, best_score = 0, -np.inf
+    for e in range(tree.nodes[b, 0]["num_edges"]):
+        score = root_score(tree, b, e, sigma, missing)
+        if score > best_score and not refuted(tree, b, 0, e):
+            best, best_score = e, score
+    return best
 
 
 @njit
 def _select_halving(tree: Tree, b: int, schedule: Array, rules: Rules) -> int:
     """Sequential halving at a Gumbel root: of the edges with the visits now due, the one of the highest score.
 
-    Visits are counted from the beginning of this move's search.
+    Visits are counted from the beginning of this move's search. The visits of an edge that has been refuted go to the
+    best of the others.
     """
     root = tree.nodes[b, 0]
     considered = min(rules.considered, root["num_edges"])
     due = schedule[considered, root["visits"] + root["pending"] - tree.begun[b]]
     sigma = 0.5 * (rules.c_visit + most_visits(tree, b, 0)) * rules.c_scale
-    missing = missing_at_root(tree, b)
-    best, best_score = 0, -np.inf
+    # In a fresh tree no visited edge competes with one without visits; in a tree that was kept they do.
+    missing = mixed_value(tree, b, 0) if tree.begun[b] > 1 else 0.0
+    best, best_score = -1, -np.inf
     for e in range(root["num_edges"]):  # a root's edges come first
         edge = tree.edges[b, e]
         if edge["visits"] + edge["pending"] - tree.root_visits[b, e] == due:
             score = root_score(tree, b, e, sigma, missing)
-            if score > best_score:
+            if score > best_score and not refuted(tree, b, 0, e):
                 best, best_score = e, score
-    return best
+    return best if best >= 0 else best_root_edge(tree, b, rules)
 
 
 @njit
@@ -416,7 +434,8 @@ def count_pending(tree: Tree, s: int, change: int) -> None:
     b = tree.owner[s]
     for d in range(tree.depth[s]):
         tree.nodes[b, tree.path_nodes[s, d]]["pending"] += change
-        tree.edges[b, tree.path_edges[s, d]]["pending"] += change
+        edge = tree.edges[b, tree.path_edges[s, d]]
+        edge["pending"] = np.int64(edge["pending"]) + change  # unsigned, and the change may be negative
     tree.nodes[b, tree.leaf[s]]["pending"] += change
 
 

@@ -84,10 +84,10 @@ def _beside(
     name: str, game: Game, rounds: int, unit: str, ours: Callable[[], float], peer: Peer | None, **more: Any
 ) -> Iterator[Figure]:
     """Our figure, the partner's, and the ratio: measured A B A B ..., after each has run once."""
-    ours()  # compiles, and touches the memory
     mine: list[float] = []
     theirs: list[float] = []
     try:
+        ours()  # compiles, and touches the memory
         if peer is not None:
             peer.speed()
         for _ in range(rounds):

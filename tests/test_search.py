@@ -409,6 +409,15 @@ def test_what_is_proven_is_true(leaves):
 # --- several leaves of one tree --------------------------------------------------------------------------------------
 
 
+@pytest.mark.nojit
+@ROOTS
+@pytest.mark.parametrize("interior", ["gumbel", "puct"])
+def test_a_small_search_with_several_leaves(root, interior):
+    worker, result, _ = search([""], root=root, interior=interior, simulations=12, leaves=4, considered=4)
+    assert result.visits[0, : result.counts[0]].sum() == 12
+    check_the_law(worker)
+
+
 @ROOTS
 @pytest.mark.parametrize("interior", ["gumbel", "puct"])
 def test_all_simulations_are_made_with_several_leaves_a_wave(root, interior):
@@ -492,12 +501,13 @@ def test_the_subtree_of_the_moves_played_is_kept_as_it_was(root, leaves):
                 n = int(tree.edges[b, e]["child"])
             expected.append(below(worker, b, n))
         kept = np.zeros(2, np.bool_)
-        reuse.keep(tree, worker.states, book, group, worker._lengths.copy(), worker._pasts.copy(), 1800, kept)
+        rows, past = reuse.as_words(worker.states), reuse.as_words(book.states)
+        reuse.keep(tree, rows, past, book.length, group, worker._lengths.copy(), worker._pasts.copy(), 1800, kept)
         assert kept.all()
         assert [below(worker, b, 0) for b in range(2)] == expected
         assert sum(len(rows) for rows in expected) > 50
         worker._lengths[:] = book.length
-        worker._pasts[:] = [reuse.past_of(book, b, book.length[b]) for b in range(2)]
+        worker._pasts[:] = [reuse.past_of(past, b, book.length[b]) for b in range(2)]
         visits = [rows[0][0] for rows in expected]
         result = worker.run(book, group, Uniform(), rng)
         assert [result.visits[b, : result.counts[b]].sum() for b in range(2)] == [v - 1 + 600 for v in visits]
@@ -570,6 +580,97 @@ def test_a_tree_that_would_not_leave_room_is_grown_anew():
         chess.advance(book, slot, result.actions)
         if not chess.legal_actions(book.states[0, book.length[0] - 1], np.zeros(chess.MAX_LEGAL, np.uint16)):
             break
+
+
+def test_a_tree_is_not_kept_for_a_position_that_differs_in_its_clock():
+    """A rook up with the fifty moves nearly over is a draw; the same men with all the time are not."""
+    worker, book = playing(["8/8/8/8/4k3/8/7r/K7 b - - 99 90"], root="puct", simulations=200)
+    slot, rng = np.zeros(1, np.int32), np.zeros(1, np.uint64)
+    assert worker.run(book, slot, Uniform(), rng).proven[0] == trees.DRAWN
+    chess.read(book.states[0, 0], "8/8/8/8/4k3/8/7r/K7 b - - 0 1")
+    assert worker.run(book, slot, Uniform(), rng).proven[0] != trees.DRAWN
+
+
+@pytest.mark.parametrize("leaves", [1, 16])
+@pytest.mark.parametrize("keep", [True, False])
+@ROOTS
+def test_a_search_after_one_that_broke_off_is_as_good_as_new(root, leaves, keep):
+    """An evaluator that raises in the middle, or Ctrl-C there, once left slots in use that the next search wrote by."""
+    settings = {"root": root, "simulations": 64, "leaves": leaves, "keep": keep}
+    (worker, book), (fresh, _) = playing(["", SHARP], **settings), playing(["", SHARP], **settings)
+    group = np.arange(2, dtype=np.int32)
+    for after in range(4):
+        calls = iter(range(1000))
+
+        def breaking(batch, size, calls=calls, after=after):
+            if next(calls) == after:
+                raise KeyboardInterrupt
+            Uniform()(batch, size)
+
+        with pytest.raises(KeyboardInterrupt):
+            worker.run(book, group, breaking, np.zeros(2, np.uint64))
+        result, expected = (one.run(book, group, Uniform(), np.zeros(2, np.uint64)) for one in (worker, fresh))
+        for g in range(2):
+            assert np.array_equal(result.visits[g, : result.counts[g]], expected.visits[g, : result.counts[g]])
+        check_the_law(worker)
+        worker._lengths[:] = fresh._lengths[:] = 0
+
+
+@ROOTS
+def test_the_target_gives_nothing_to_moves_known_to_lose(root):
+    fens = [
+        ENDGAME,
+        "8/8/6K1/5Q2/2k5/7Q/8/8 b - - 98 2",
+        "6k1/8/P7/8/8/1r6/r7/7K w - - 0 1",
+        "8/8/8/8/8/1K6/7R/k7 b - - 0 1",
+    ]
+    for simulations in (1, 2, 30, 120):
+        worker, result, _ = search(fens, whim, root=root, simulations=simulations)
+        for g in range(len(fens)):
+            count = result.counts[g]
+            policy, edges = result.policy[g, :count], worker.tree.edges[g, :count]
+            assert policy.sum() == pytest.approx(1, abs=1e-5)
+            if result.proven[g] >= 0:
+                assert policy[edges["proven"] == trees.EDGE_LOST].sum() == 0
+
+
+def whim(batch, size):
+    """Values by chance, fixed for a position."""
+    Uniform()(batch, size)
+    mixed = (batch.words[:size].sum(axis=1) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)
+    batch.values[:size, 0] = mixed / 2.0**23 - 1.0
+
+
+def test_a_gumbel_root_spends_nothing_more_on_moves_known_to_lose():
+    fen = "rnbqkbnr/pppp1ppp/4p3/8/8/5P2/PPPPP1PP/RNBQKBNR w KQkq - 0 2"
+    worker, result, _ = search([fen], whim, simulations=400, considered=64)
+    edges = worker.tree.edges[0, : result.counts[0]]
+    lost = edges[edges["proven"] == trees.EDGE_LOST]
+    assert len(lost) >= 1
+    assert lost["visits"].max() == 1
+    assert edges["visits"].sum() == 400
+
+
+@pytest.mark.parametrize("games", [[0, 0], [2], [-1], [0, 1, 2]])
+def test_games_that_are_not_there_are_refused(games):
+    worker, book = playing(["", SHARP], simulations=4)
+    with pytest.raises(ValueError, match="game"):
+        worker.run(book, np.array(games), Uniform(), np.zeros(3, np.uint64))
+    book.length[1] = 0
+    with pytest.raises(ValueError, match="not begun"):
+        worker.run(book, np.array([1]), Uniform(), np.zeros(3, np.uint64))
+
+
+NONSENSE = [
+    {"first_play": -7.0}, {"first_play": math.nan}, {"c_scale": -1.0}, {"c_base": -1.0}, {"c_init": math.nan},
+    {"noise_alpha": math.nan}, {"leaves": 0}, {"leaves": 256},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", NONSENSE)
+def test_settings_that_make_no_sense_are_refused(setting):
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        SearchConfig(**setting)
 
 
 # --- threads and memory ----------------------------------------------------------------------------------------------
@@ -688,7 +789,8 @@ def check_the_law(worker):
             edges = tree.edges[b, node["first_edge"] : node["first_edge"] + node["num_edges"]]
             assert node["pending"] == 0
             if node["num_edges"]:
-                assert node["visits"] == 1 + edges["visits"].sum()
+                below = 1 + edges["visits"].sum()
+                assert node["visits"] == below or (node["proven"] and node["visits"] > below)
                 assert edges["prior"].sum() == pytest.approx(1, abs=1e-5)
                 assert not edges["pending"].any()
             for edge in edges[edges["visits"] > 0]:
