@@ -1,5 +1,6 @@
 """Settings of the core as plain dataclasses: nothing heavy is imported, so a command line can be built from them."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,11 +9,11 @@ Runtime = Literal["auto", "torch", "openvino-int8", "openvino-bf16", "openvino-f
 
 
 def require(settings: object, least: dict[str, float]) -> None:
-    """Raise ValueError where one of the named settings is below its least sensible value, or not a number."""
+    """Raise ValueError where one of the named settings is below its least sensible value, or not a finite number."""
     for name, low in least.items():
         value = getattr(settings, name)
-        if not value >= low:
-            raise ValueError(f"{name} must be at least {low:g}, not {value}")
+        if not value >= low or math.isinf(value):
+            raise ValueError(f"{name} must be a number of at least {low:g}, not {value}")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class SearchConfig:
         require(self, {"simulations": 1, "considered": 1, "leaves": 1, "c_visit": 0, "c_scale": 0, "c_init": 0})
         if self.leaves > 255:
             raise ValueError(f"leaves must be at most 255, not {self.leaves}")
-        if not 0.0 <= self.noise_weight <= 1.0 or not self.noise_alpha > 0.0 or not self.c_base > 0.0:
+        if not 0.0 <= self.noise_weight <= 1.0 or not 0.0 < self.noise_alpha < math.inf or not self.c_base > 0.0:
             raise ValueError("noise_weight must lie in [0, 1], noise_alpha and c_base above 0")
         if self.first_play is not None and not -1.0 <= self.first_play <= 1.0:
             raise ValueError(f"first_play must lie in [-1, 1], not {self.first_play}")

@@ -36,7 +36,7 @@ from rlcore.networks import (
 )
 from rlcore.planes import PlaneLayout, as_images, plane_values, unpack_planes
 
-__all__ = ["Calibration", "OpenVinoEvaluator", "Precision"]
+__all__ = ["Calibration", "OpenVinoEvaluator", "Precision", "load_library"]
 
 Precision = Literal["int8", "bfloat16", "float32"]
 Calibration = Array | Callable[[], Array]
@@ -149,7 +149,7 @@ class OpenVinoEvaluator:
 
     def _compile(self, published: _Published) -> None:
         """A request of this evaluator's own, which reads ``_planes``. Some 0.05 to 0.2 seconds."""
-        openvino = _library()
+        openvino = load_library()
         settings = {
             "NUM_STREAMS": 1,
             "INFERENCE_NUM_THREADS": 1,  # which is the calling one
@@ -186,7 +186,7 @@ class OpenVinoEvaluator:
             raise not_finite(published.version, f"for {broken} of {size} positions")
 
 
-def _library() -> Any:
+def load_library() -> Any:
     """The package openvino. Left alone it reports every import to Google Analytics; without a package that it calls
     for this, it falls back to a stub of its own that sends nothing.
 
@@ -210,8 +210,8 @@ def _calibrate(
     Returns:
         The units, and what each ``ConvNorm`` and ``Block`` puts out at most; under None what planes hold at most.
     """
-    if not len(words):
-        raise ValueError("no calibration positions")
+    if words.dtype != np.uint64 or words.ndim != 2 or not len(words) or words.shape[1] != layout.num_words:
+        raise ValueError(f"calibration takes positions [n, {layout.num_words}] uint64, not {words.dtype} {words.shape}")
     planes = np.zeros((len(words), layout.squares, layout.num_planes), np.float32)
     unpack_planes(np.ascontiguousarray(words), len(words), layout, values, planes)
     units = max(int(255 / (_HEADROOM * max(float(planes.max()), 1.0))), 1)
@@ -242,7 +242,7 @@ class _Graph:
     """
 
     def __init__(self, fused: ResNet, layout: PlaneLayout, ranges: dict[nn.Module | None, float] | None) -> None:
-        openvino = _library()
+        openvino = load_library()
         self.op, self.ranges = openvino.opset13, ranges
         # Without VNNI a processor sums two products in 16 bits: room for inputs of 8 bits and weights of 7.
         self.weight_levels = 255 if cpu_has("avx512vnni") or cpu_has("avxvnni") else 127

@@ -24,7 +24,7 @@ Hence "auto" on a CPU: OpenVINO in int8 on x86 from AVX2 on, but for processors 
 measured at seven times eager float32 and int8 was not measured; torch on all others.
 """
 
-import importlib.util
+import functools
 import sys
 from collections.abc import Callable
 from typing import get_args
@@ -38,7 +38,7 @@ from rlcore.game import Game, new_history
 from rlcore.inference import TorchEvaluator
 from rlcore.jit import Array, cpu_has
 from rlcore.networks import ResNet
-from rlcore.openvino import Calibration, OpenVinoEvaluator, Precision
+from rlcore.openvino import Calibration, OpenVinoEvaluator, Precision, load_library
 from rlcore.planes import PlaneLayout
 
 __all__ = ["available_runtimes", "choose_runtime", "make_evaluator", "played_positions"]
@@ -153,8 +153,14 @@ def _draw(generator: np.random.Generator, priors: Array) -> int:
     return int(np.searchsorted(sums, generator.random() * sums[-1], side="right"))
 
 
+@functools.cache
 def _has_openvino() -> bool:
-    return importlib.util.find_spec("openvino") is not None
+    """Whether it is installed and can be loaded."""
+    try:
+        load_library()
+    except ImportError:
+        return False
+    return True
 
 
 def _print(line: str) -> None:

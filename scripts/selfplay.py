@@ -9,19 +9,20 @@ import tyro
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # the clone; and scripts/selfplay.py must not hide selfplay/
 
 from selfplay.config import Config, ConfigError, read_config
-from selfplay.presets import DEFAULT, HELP, take_preset, with_preset
+from selfplay.presets import DEFAULT, HELP, run_folder, take_preset, with_preset
 
 
 def read_settings() -> Config:
     """The command line's settings; what it leaves out is as in its preset, else as in the run that it goes on with."""
     preset, flags = take_preset(sys.argv[1:])
-    start = with_preset(Config(), preset or DEFAULT)
-    given = tyro.cli(Config, args=flags, default=start, description=f"{Config.__doc__}\n\n{HELP}")
-    path = given.folder() / "config.json"
-    if not path.exists():
-        return given
-    saved = dataclasses.replace(read_config(path), run_dir=given.run_dir, max_minutes=Config().max_minutes)
-    return tyro.cli(Config, args=flags, default=with_preset(saved, preset) if preset else saved)
+    path = run_folder(flags) / "config.json"
+    if path.exists():
+        start = dataclasses.replace(read_config(path), max_minutes=Config().max_minutes)
+    else:
+        start, preset = Config(), DEFAULT if preset is None else preset
+    if preset is not None:
+        start = with_preset(start, preset)
+    return tyro.cli(Config, args=flags, default=start, description=f"{Config.__doc__}\n\n{HELP}")
 
 
 def main() -> int:

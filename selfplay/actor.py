@@ -57,7 +57,7 @@ class Actor:
         # Counters that only grow: positions to train on, rows that evaluation batches could have had, time in ``play``.
         self.positions = self.offered = 0
         self.seconds = 0.0
-        self.root_values: Array = np.zeros((size, 2), np.float32)
+        self.root_values: Array = np.full((size, 2), np.nan, np.float32)
         self._games = np.arange(size, dtype=np.int32)
         self._legal = np.zeros((size, game.MAX_LEGAL), np.uint16)
         self._counts = np.zeros(size, np.int32)
@@ -148,7 +148,7 @@ class Actor:
             temperatures = np.where(plies < self.config.actor.sample_plies, 1.0, 0.0)
             waves = search.waves
             result = search.run(self.history, games, evaluator, self.rng, noise=trained, temperatures=temperatures)
-            self.offered += (search.waves - waves) * len(games)
+            self.offered += (search.waves - waves) * len(games) * search.rules.leaves
             self._record(games, result, search.config.simulations, trained)
         self.game.advance(self.history, self._games, self._actions)
         self._judge(self._games)

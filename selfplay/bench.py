@@ -99,7 +99,7 @@ def _beside(
             peer.close()
     yield _figure(name, game, mine, unit, **more)
     if peer is not None:
-        about = more | {"version": peer.version, "peer": peer.name, "threads": 1}
+        about = more | {"version": peer.version, "peer": peer.name, "threads": peer.threads}
         yield _figure(f"{name} / {peer.name}", game, theirs, unit, **about)
         ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
         yield _figure(f"{name} ratio", game, ratios, f"times {peer.name}", **more)
@@ -295,12 +295,14 @@ def bench_selfplay(game: Game, rounds: int) -> Iterator[Figure]:
             [_evaluations(e, batch, time.perf_counter) for e, batch in zip(evaluators, batches, strict=True)]
         )
         sizes = {"threads": threads, "games": size, "simulations": config.search.simulations, "runtime": first.name}
-        peer = Peer("the evaluator alone", __version__, alone)
+        peer = Peer("the evaluator alone", __version__, alone, threads=threads)
         cached = [CachedEvaluator(e, layout, game.MAX_LEGAL, config.actor.cache_positions) for e in evaluators]
         for name, own in (("", evaluators), (" with cache", cached)):
             actors = _actors(game, config, threads)
             playing = _threaded([_playing(actor, e) for actor, e in zip(actors, own, strict=True)])
-            yield from _beside(f"selfplay {threads} threads{name}", game, rounds, "positions/s", playing, peer, **sizes)
+            yield from _beside(
+                f"selfplay on {threads} cores{name}", game, rounds, "positions/s", playing, peer, **sizes
+            )
 
 
 def _actors(game: Game, config: Config, count: int) -> "list[Actor]":
@@ -384,11 +386,16 @@ def read(path: Path) -> dict[str, Figure]:
     """
     try:
         figures = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return {f"{figure['name']} {figure['game']}": figure | {"value": float(figure["value"])} for figure in figures}
+        earlier = {
+            f"{figure['name']} {figure['game']}": figure | {"value": float(figure["value"])} for figure in figures
+        }
+        if not earlier or not all(isinstance(figure["machine"], dict) for figure in earlier.values()):
+            raise ValueError("no lines, or others")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from None
     except (ValueError, TypeError, KeyError):
         raise ConfigError(f"{path} does not hold the lines of an earlier run") from None
+    return earlier
 
 
 def _compared(figure: Figure, earlier: dict[str, Figure]) -> Figure:

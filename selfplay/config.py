@@ -4,7 +4,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from rlcore.config import NetworkConfig, Runtime, SearchConfig, require
 
@@ -96,7 +96,7 @@ class LearnerConfig:
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
         require(self, {"batch_size": 2, "reuse": 0, "window_min": 1, "window_max": 1, "warmup_steps": 0})
-        require(self, {"publish_steps": 1, "learning_rate": 0, "weight_decay": 0})
+        require(self, {"publish_steps": 1, "learning_rate": 0, "weight_decay": 0, "decay_factor": 0})
         for name in ("window_share", "root_value_share", "average"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
@@ -135,8 +135,8 @@ class Config:
         """Raise ValueError where a setting makes no sense."""
         require(self, {"max_minutes": 0, "history": 1, "checkpoint_minutes": 0, "strength_games": 0, "seed": 0})
         require(self, {"max_positions": 0})
-        if self.runtime not in get_args(Runtime):
-            raise ValueError(f"runtime must be one of {', '.join(get_args(Runtime))}, not {self.runtime}")
+        if self.seed >= 2**63:
+            raise ValueError(f"seed must be below 2^63, not {self.seed}")
         if self.search.simulations > _MOST_SIMULATIONS:
             raise ValueError(f"search.simulations must be at most {_MOST_SIMULATIONS}, not {self.search.simulations}")
         if self.actor.full_share < 1.0 and self.actor.quick_simulations > self.search.simulations:
@@ -163,13 +163,24 @@ class ConfigError(ValueError):
 _NESTED = {"actor": ActorConfig, "search": SearchConfig, "network": NetworkConfig, "learner": LearnerConfig}
 
 
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value read from JSON is of the type that a field is declared with."""
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(_fits(one, get_args(hint)[0]) for one in value)
+    if get_args(hint):  # a union
+        return any(_fits(value, one) for one in get_args(hint))
+    return type(value) is hint
+
+
 def _fill(kind: Any, values: dict[str, Any], place: str) -> Any:
     """A dataclass from a dictionary; unknown names and wrong types are refused, missing ones take their default."""
     fields = {f.name: f for f in dataclasses.fields(kind)}
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise ConfigError(f"{place} holds an unknown setting: {unknown[0]}")
-    usual = kind()
+    usual, kinds = kind(), get_type_hints(kind)
     filled = {}
     for name, value in values.items():
         default = getattr(usual, name)
@@ -179,7 +190,7 @@ def _fill(kind: Any, values: dict[str, Any], place: str) -> Any:
             value = tuple(value)
         elif isinstance(default, float) and isinstance(value, int):
             value = float(value)
-        if default is not None and type(value) is not type(default):
+        if not _fits(value, kinds[name]):
             raise ConfigError(f"{place}: the setting {name} cannot be {value!r}")
         filled[name] = value
     try:

@@ -103,7 +103,7 @@ def make_player(
         text: a run directory, a checkpoint's folder, "untrained" (the search with a uniform evaluator) or "random"
             (uniformly random moves).
         simulations: a move; none = as many as the run was trained with, 200 for the untrained. Other settings of the
-            search are the run's.
+            search are the run's, but for the leaves that few games search at a time.
         warn: see ``load_network``.
 
     Raises:
@@ -120,7 +120,7 @@ def make_player(
         from selfplay.strength import search_player
 
         search = _searching(config.search, simulations)
-        search = dataclasses.replace(search, leaves=_leaves(num_games, search.simulations))
+        search = dataclasses.replace(search, leaves=max(search.leaves, _leaves(num_games, search.simulations)))
         config = dataclasses.replace(config, device="auto", search=search)  # it may have been trained elsewhere
         return search_player(game, config, network, f"{name}, {search.simulations} simulations", num_games)
     except MemoryError:

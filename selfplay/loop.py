@@ -113,15 +113,18 @@ class Loop:
         self.run.save(self.seconds)
         workers = len(self.run.actors) + 2  # the learner, and whoever writes games as text
         sys.setswitchinterval(SWITCH_SECONDS)
+        played = False
         with ThreadPoolExecutor(workers, "rlcore", initializer=_limit_threads) as pool:
             while self.seconds < limit and not self.run.is_complete and not stop.requested:
                 _, losses = self.run.round(pool)
                 if losses is not None:
                     self.losses.append(losses)
                 self._tell()
+                played = True
         if self.run.is_complete:
             self.report.line(f"The run has made the {self.config.max_positions:,} positions that it was asked for.")
-        self._write_metrics(self.status())
+        if played:
+            self._write_metrics(self.status())
         self.run.save(self.seconds)
 
     def _tell(self) -> None:
@@ -152,6 +155,7 @@ class Loop:
             "searching": sum(search.seconds for search in searches),
             "playing": sum(actor.seconds for actor in actors),
             "learning": self.run.learner.seconds,
+            "evaluated": float(sum(s.evaluations for s in searches) - sum(getattr(e, "hits", 0) for e in evaluators)),
             "hits": float(sum(getattr(evaluator, "hits", 0) for evaluator in evaluators)),
             "lookups": float(sum(getattr(evaluator, "lookups", 0) for evaluator in evaluators)),
             "clock": time.perf_counter(),
@@ -189,7 +193,7 @@ class Loop:
         means = np.mean(self.losses, axis=0).tolist() if self.losses else [math.nan] * 4
         latest = list(run.latest)
         endings = Counter(run.game.Ending(record.ending).name.lower() for record in latest)
-        rows, checks = config.actor.games, len(run.mistakes)
+        rows, checks = config.actor.games * run.actors[0].searches[0].rules.leaves, len(run.mistakes)
         mistakes = sum(run.mistakes) / checks if checks else math.nan
         values = np.concatenate([actor.root_values[:, 0] for actor in run.actors])
         board, title = self._board()
@@ -208,7 +212,7 @@ class Loop:
             new_positions=self._new_positions(),
             positions_per_second=meter.rate("positions"),
             evaluations_per_second=meter.rate("evaluations"),
-            batch_fill=meter.ratio("evaluations", "waves") / rows,
+            batch_fill=meter.ratio("evaluated", "waves") / rows,
             steps=learner.steps,
             version=run.version,
             reuse=learner.samples / window.total if window.total else math.nan,
@@ -218,7 +222,7 @@ class Loop:
             uniform_loss=means[1],
             value_loss=means[2],
             policy_entropy=means[3],
-            value_spread=float(values.std()),
+            value_spread=float(values[np.isfinite(values)].std()) if np.isfinite(values).any() else math.nan,
             draw_rate=sum(self._is_draw(record) for record in latest) / len(latest) if latest else math.nan,
             game_length=float(np.mean([len(record.plies) for record in latest])) if latest else math.nan,
             endings=dict(endings.most_common()),

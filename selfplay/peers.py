@@ -26,6 +26,7 @@ class Peer(NamedTuple):
     speed: Callable[[], float]
     """Measures once: units a second."""
     close: Callable[[], None] = lambda: None
+    threads: int = 1
 
 
 class UciPeer:

@@ -16,12 +16,13 @@ Only the first has been measured: the others are scaled from it and from publish
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from rlcore.config import NetworkConfig, SearchConfig
 from selfplay.config import ActorConfig, Config, ConfigError, LearnerConfig
 
-__all__ = ["DEFAULT", "HELP", "PRESETS", "Preset", "take_preset", "with_preset"]
+__all__ = ["DEFAULT", "HELP", "PRESETS", "Preset", "run_folder", "take_preset", "with_preset"]
 
 
 class Preset(NamedTuple):
@@ -105,6 +106,23 @@ def take_preset(flags: Sequence[str]) -> tuple[str | None, list[str]]:
     except argparse.ArgumentError as error:
         raise ConfigError(error) from None
     return known.preset, rest
+
+
+def run_folder(flags: Sequence[str]) -> Path:
+    """The run directory that a command line names, or its default.
+
+    Raises:
+        ConfigError: a flag has no value.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--run-dir", "--run_dir", type=Path)
+    parser.add_argument("--game", default=Config().game)
+    try:
+        known, _ = parser.parse_known_args(flags)
+    except argparse.ArgumentError as error:
+        raise ConfigError(error) from None
+    folder: Path = replace(Config(), game=known.game, run_dir=known.run_dir).folder()
+    return folder
 
 
 def with_preset(config: Config, name: str) -> Config:

@@ -38,6 +38,7 @@ from selfplay.window import Window
 
 _CATCH_UP = 0.25  # how much faster than games are made the learner may go, where it is behind
 _BACKLOG = 8  # rounds' worth of steps that are kept waiting, so that there are some to take in every round
+_CALIBRATION = 256  # positions; twice as many change nothing that can be measured
 _MOST_ACTORS = 4  # more threads in one process get in each other's way
 _LATEST = 200  # games that draw rate, length and endings are reported over
 _LATEST_CHECKS = 500  # games that the error of giving up is reported over
@@ -96,6 +97,7 @@ class Run:
         self.published = copy.deepcopy(self.learner.average)
         """The weights that the actors play with, number ``version``."""
         self.calibration: Array | None = None
+        """Positions [n, num_words] uint64 that these weights were calibrated with, see ``_calibrate``."""
         self._published_at = 0  # step
         self.saves = 0
         self.resumed_from: str | None = None
@@ -180,9 +182,9 @@ class Run:
         self.learner.load(saved.tensors, state["learner"])
         self.published.load_state_dict(saved.tensors["published"])
         self.version, self._published_at = int(state["version"]), int(state["published_at"])
-        if "calibration" in saved.blobs:
-            words = self.game.layout(self.config.history).num_words
-            self.calibration = np.frombuffer(saved.blobs["calibration"], np.uint64).reshape(-1, words)
+        words = np.frombuffer(saved.blobs.get("calibration", b""), np.uint64)
+        if len(words):
+            self.calibration = words.reshape(-1, self.game.layout(self.config.history).num_words)
         newest = max((record.last_version for record in self.latest), default=0)
         if newest > self.version:  # games of weights that a kill took: their numbers are not given twice
             self.version = newest + 1
@@ -211,7 +213,10 @@ class Run:
             warn=self.report.line,
         )
         if actor.cache_positions:
-            first = CachedEvaluator(first, layout, self.game.MAX_LEGAL, actor.cache_positions)
+            try:
+                first = CachedEvaluator(first, layout, self.game.MAX_LEGAL, actor.cache_positions)
+            except ValueError as error:
+                raise ConfigError(f"actor.cache_positions: {error}") from None
         return [first] + [first.twin() for _ in self.actors[1:]]
 
     def _calibrate(self) -> Array:
@@ -222,7 +227,9 @@ class Run:
         if self.calibration is None:
             if self.window.positions:
                 generator = np.random.default_rng((self.config.seed, self.version))
-                self.calibration = self.window.sample(generator).batch.words.copy()
+                draws = -(-_CALIBRATION // self.config.learner.batch_size)
+                words = [self.window.sample(generator).batch.words[:_CALIBRATION].copy() for _ in range(draws)]
+                self.calibration = np.concatenate(words)[:_CALIBRATION]
             else:
                 self.calibration = played_positions(self.game, self.published, self.config.history)
         return self.calibration

@@ -172,7 +172,7 @@ def test_calibration_positions_are_asked_for_at_every_update() -> None:
     evaluator.twin()
     evaluator.update(playable(seed=5), 1)
     assert len(asked) == 2
-    with pytest.raises(ValueError, match="no calibration positions"):
+    with pytest.raises(ValueError, match="calibration takes positions"):
         OpenVinoEvaluator(playable(), LAYOUT, 8, calibration=CALIBRATION[:0])
     with pytest.raises(ValueError, match="needs calibration positions"):
         OpenVinoEvaluator(playable(), LAYOUT, 8)

@@ -1,12 +1,14 @@
 """The loop, end to end on a tiny network: what it writes, that it repeats itself, and that a kill loses nothing."""
 
 import json
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from rlcore.game import new_history
 from rlcore.metrics import read as read_metrics
 from selfplay.config import ActorConfig, Config, ConfigError, LearnerConfig, read_config
 from selfplay.log import GameLog
+from selfplay.loop import Loop
 from selfplay.record import RecordBuilder
 from selfplay.window import Window
 
@@ -539,9 +542,11 @@ def test_training_needs_only_torch_numba_numpy_and_safetensors(tmp_path):
     """On a machine without the libraries of the display, the command line and chess notation, the library trains."""
     program = f"""
 import sys
-for name in ("chess", "tyro", "rich", "matplotlib", "tensorboard", "torch.utils.tensorboard", "ray", "gymnasium"):
+for name in ("chess", "tyro", "rich", "matplotlib", "tensorboard", "torch.utils.tensorboard", "ray", "gymnasium",
+             "openvino", "choix"):
     sys.modules[name] = None
 sys.path.insert(0, {str(ROOT)!r})
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from selfplay.config import *
@@ -550,7 +555,9 @@ from selfplay.loop import train
 from selfplay.report import Report
 config = Config(
     run_dir=Path({str(tmp_path)!r}), max_minutes=0.03, strength_games=2,
-    actor=ActorConfig(threads=1, games=8, max_plies=60, random_plies=50),
+    actor=ActorConfig(
+        threads=1, games=8, max_plies=60, random_plies=50, full_share=0.5, quick_simulations=2, resign=0.01
+    ),
     search=SearchConfig(simulations=4, considered=4), network=NetworkConfig(blocks=1, channels=8),
     learner=LearnerConfig(batch_size=32),
 )
@@ -561,3 +568,64 @@ with Report() as report:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "No games as text: the package chess is not installed" in done.stdout
     assert "against the untrained net" in done.stdout
+
+
+def test_a_resumed_run_takes_flags_that_fit_its_own_settings(tmp_path):
+    """They were checked against the defaults: 300 random plies did not fit the default limit of 240, nor 40 quick
+    simulations the default of 32."""
+    config = replace(
+        TINY,
+        run_dir=tmp_path,
+        actor=replace(TINY.actor, max_plies=400),
+        search=replace(TINY.search, simulations=64),
+    )
+    (tmp_path / "config.json").write_text(config.to_json())
+    program = f"""
+import runpy, sys
+sys.argv = ["selfplay.py", "--run-dir", {str(tmp_path)!r}, "--actor.random-plies", "300", "--actor.full-share", "0.5",
+            "--actor.quick-simulations", "40"]
+print(runpy.run_path("scripts/selfplay.py")["read_settings"]())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "random_plies=300" in done.stdout
+    assert "max_plies=400" in done.stdout
+    assert "quick_simulations=40" in done.stdout
+
+
+def test_batches_of_several_leaves_are_not_more_than_full(tmp_path):
+    config = replace(TINY, search=replace(TINY.search, simulations=12, leaves=3, considered=4))
+    run = open_run(tmp_path, config)
+    loop = Loop(run, run.report)
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(6):
+            loop.meter.update(loop._counters())
+            run.round(pool)
+        loop.meter.update(loop._counters())
+    status = loop.status()
+    assert 0.3 < status.batch_fill <= 1.0
+    run.close()
+
+
+def test_nothing_is_said_of_values_before_the_first_search(tmp_path):
+    run = open_run(tmp_path)
+    assert math.isnan(Loop(run, run.report).status().value_spread)
+    run.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("device", "tpu"), ("search", {"root": "foo"}), ("search", {"first_play": "abc"}), ("seed", 10**22)],
+)
+def test_settings_of_a_run_that_make_no_sense_are_named(tmp_path, name, value):
+    settings = json.loads(TINY.to_json())
+    settings[name] = settings[name] | value if isinstance(value, dict) else value
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(ConfigError, match=next(iter(value)) if isinstance(value, dict) else name):
+        read_config(tmp_path / "config.json")
+
+
+@pytest.mark.parametrize("setting", [{"max_minutes": math.inf}, {"seed": 2**63}, {"checkpoint_minutes": math.nan}])
+def test_numbers_that_are_none_are_refused(setting):
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        replace(TINY, **setting)
