@@ -163,5 +163,7 @@ def _has_openvino() -> bool:
     return True
 
 
+@functools.cache
 def _print(line: str) -> None:
+    """Say it once."""
     print(line, file=sys.stderr)

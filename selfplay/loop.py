@@ -115,12 +115,16 @@ class Loop:
         sys.setswitchinterval(SWITCH_SECONDS)
         played = False
         with ThreadPoolExecutor(workers, "rlcore", initializer=_limit_threads) as pool:
-            while self.seconds < limit and not self.run.is_complete and not stop.requested:
-                _, losses = self.run.round(pool)
-                if losses is not None:
-                    self.losses.append(losses)
-                self._tell()
-                played = True
+            try:
+                while self.seconds < limit and not self.run.is_complete and not stop.requested:
+                    _, losses = self.run.round(pool)
+                    if losses is not None:
+                        self.losses.append(losses)
+                    self._tell()
+                    played = True
+            except BrokenPipeError:  # whoever read what is told here has gone; what was learned stays
+                self.run.save(self.seconds)
+                raise
         if self.run.is_complete:
             self.report.line(f"The run has made the {self.config.max_positions:,} positions that it was asked for.")
         if played:
