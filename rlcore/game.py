@@ -269,7 +269,8 @@ def step(tree: Tree, states: Array, history: History, rules: Rules, steps: int, 
 
     A leaf that ends the game gets its ending, its value and, where players alternate, its proven result; the others
     become rows of the batch, in the order of their slots. A root (depth 0) is always searched, whatever ``outcome``
-    would say of it. A move from the root after which the opponent wins at once needs no evaluation.
+    would say of it. Where the search is wary, a move from the root after which the opponent
+    wins at once needs no evaluation.
 
     Args:
         tree: G trees; states: [G, N + 1] STATE, the position of every node and a spare row; history: their games.
@@ -307,7 +308,7 @@ def step(tree: Tree, states: Array, history: History, rules: Rules, steps: int, 
                 if DISCOUNT == -1.0:
                     node["proven"] = proven_by(value)
                 continue
-            if rules.proven and depth == 1:
+            if rules.wary and depth == 1:
                 if winning_action(states, b, leaf, tree.num_nodes[b], max_plies, tree.legal) >= 0:
                     node["proven"], node["value"] = WON_IN_ONE, 1.0
                     continue

@@ -75,6 +75,9 @@ class Search:
         max_plies: the game's limit, known to the search; 0 = none.
         keep: keep what was found below the moves played, for the next search of the same game by the same evaluator.
             New simulations come on top. For searches without noise.
+        wary: see at once after which moves the opponent wins in one (where results are proven). Not for training: when
+            nobody blunders, games end late, and it is their ends that teach. In ten minutes from nothing half as many
+            games ended in checkmate, and the network learned half as much.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Search:
         planes_history: int,
         max_plies: int = 0,
         keep: bool = False,
+        wary: bool = True,
     ) -> None:
         self.game = game
         self.config = config
@@ -111,6 +115,7 @@ class Search:
             considered=considered,
             leaves=leaves,
             proven=config.proven and game.DISCOUNT == -1.0,
+            wary=wary and config.proven and game.DISCOUNT == -1.0,
         )
         settings = (self.schedule, self.rules, planes_history, max_plies, self.batch)
         examples = (new_history(game, 1, 1), np.zeros(1, np.int32), *settings, 0)

@@ -102,6 +102,7 @@ class Rules(NamedTuple):
     considered: int
     leaves: int  # of one tree in a wave
     proven: bool
+    wary: bool  # look for the opponent's win in one behind the root's moves
 
 
 def puct_exploration(most_visits: int, c_init: float, c_base: float) -> Array:

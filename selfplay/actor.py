@@ -48,11 +48,11 @@ class Actor:
         self.builders: list[RecordBuilder | None] = [None] * size
         # What a game at the ply limit is worth is not known, unless a setting says so: then the search knows it too.
         limit = config.actor.max_plies if config.learner.ply_limit_value == "draw" else 0
-        self.searches = [Search(game, config.search, size, config.history, limit)]
+        self.searches = [Search(game, config.search, size, config.history, limit, wary=False)]
         """That of all moves; or that of those searched in full and the quick one of the others."""
         if config.actor.full_share < 1.0:
             quick = replace(config.search, simulations=config.actor.quick_simulations)
-            self.searches.append(Search(game, quick, size, config.history, limit))
+            self.searches.append(Search(game, quick, size, config.history, limit, wary=False))
         self._resignation = int(game.Ending.RESIGNATION) if config.actor.resign > 0.0 else 0
         # Counters that only grow: positions to train on, rows that evaluation batches could have had, time in ``play``.
         self.positions = self.offered = 0

@@ -104,6 +104,7 @@ RULES = trees.Rules(
     considered=3,
     leaves=1,
     proven=True,
+    wary=True,
 )
 
 
