@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from engine_help import CHESS, complaints, make_run, script
 
-from agents.players import RandomPlayer
+from agents.players import RandomPlayer, SearchPlayer
 from games.chess.notation import Puzzle, read_puzzles
 from games.errors import BadPuzzle
+from rlcore.config import SearchConfig
+from rlcore.evaluators import Uniform
 from selfplay.engines import EngineError, make_player
 from selfplay.puzzles import PuzzleSettings, SuiteError, read_suite, run, solved, table
 
@@ -99,7 +101,7 @@ def test_a_search_finds_a_mate_in_one() -> None:
 
 
 def test_the_same_seed_solves_the_same_puzzles() -> None:
-    puzzles = read_suite(CHESS, MATES)[:60]
+    puzzles = read_suite(CHESS, MATES)[60:]  # mates in one are all found, whatever the seed
     player = make_player(CHESS, "untrained", 64, 16)
     first, again, other = (solved(CHESS, player, puzzles, seed) for seed in (1, 1, 2))
     assert (first == again).all()
@@ -163,3 +165,17 @@ def test_the_command_says_what_is_wrong(suite: Path) -> None:
         assert done.returncode == 2
         (line,) = complaints(done)
         assert line.startswith("puzzles: ")
+
+
+@pytest.mark.parametrize("simulations", [32, 800])
+def test_proven_values_solve_at_least_as_many_mates(simulations: int) -> None:
+    """All mates in one among them: no prior is too small for the look at every root."""
+    puzzles = read_puzzles(MATES.read_text(encoding="utf-8").splitlines())
+    lengths = np.array([puzzle.length for puzzle in puzzles])
+    found = {}
+    for proven in (True, False):
+        config = SearchConfig(simulations=simulations, considered=64, interior="gumbel", proven=proven)
+        found[proven] = solved(CHESS, SearchPlayer(CHESS, "", Uniform(), config, 64, 1), puzzles, seed=1)
+    assert found[True][lengths == 1].all()
+    for length in (2, 3, 4):
+        assert found[True][lengths == length].sum() >= found[False][lengths == length].sum()
