@@ -12,8 +12,10 @@ def require(settings: object, least: dict[str, float]) -> None:
     """Raise ValueError where one of the named settings is below its least sensible value, or not a finite number."""
     for name, low in least.items():
         value = getattr(settings, name)
-        if not value >= low or math.isinf(value):
-            raise ValueError(f"{name} must be a number of at least {low:g}, not {value}")
+        if not value >= low:
+            raise ValueError(f"{name} must be at least {low:g}, not {value}")
+        if math.isinf(value):
+            raise ValueError(f"{name} must be finite")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ class Whim:
         batch.values[:size, 1] = 0.0
         for row in range(size):
             batch.priors[row, : batch.counts[row]] = 1.0 / batch.counts[row]
-        self.hits, self.lookups = self.hits + size, self.lookups + 4 * size
+        self.hits, self.lookups = self.hits + size / 4, self.lookups + size
 
     def update(self, network, version):
         """Nothing that a network learns changes its mind."""
