@@ -76,8 +76,8 @@ class Search:
         keep: keep what was found below the moves played, for the next search of the same game by the same evaluator.
             New simulations come on top. For searches without noise.
         wary: see at once after which moves the opponent wins in one (where results are proven). Not for training: when
-            nobody blunders, games end late, and it is their ends that teach. In ten minutes from nothing half as many
-            games ended in checkmate, and the network learned half as much.
+            nobody blunders, games end late, and it is their ends that teach: of 200 early games 57 ended in checkmate
+            instead of 109 (one run each).
     """
 
     def __init__(

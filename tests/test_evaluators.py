@@ -83,6 +83,19 @@ def reference(network: ResNet, batch: Batch) -> tuple[list[Array], Array]:
     return priors, np.stack([win - loss, draw], axis=1)
 
 
+def compare(network: ResNet, batch: Batch) -> tuple[Array, float, Array]:
+    """Of an answered batch: relative errors of priors, share of rows with the reference's first move, value errors."""
+    priors, values = reference(network, batch)
+    found = [row[:n].astype(np.float64) for row, n in zip(batch.priors, batch.counts, strict=True)]
+    assert np.std(values[:, 0]) > 0.05
+    assert np.mean([p.max() * len(p) for p in priors]) > 2.0  # not a uniform policy
+    for row in found:
+        assert row.sum() == pytest.approx(1.0, abs=1e-5)
+    errors = np.concatenate([np.abs(f / p - 1.0) for f, p in zip(found, priors, strict=True)])
+    same_best = np.mean([f.argmax() == p.argmax() for f, p in zip(found, priors, strict=True)])
+    return errors, float(same_best), np.abs(batch.values - values)
+
+
 EVALUATORS: dict[str, dict[str, Any]] = {
     "float32": {"dtype": torch.float32},
     "bfloat16": {"dtype": torch.bfloat16},
@@ -95,23 +108,16 @@ def test_agrees_with_a_float64_reference(kind: str, num_actions: int) -> None:
     network, batch = playable(num_actions), random_batch(200, num_actions)
     evaluator = TorchEvaluator(network, LAYOUT, 200, **EVALUATORS[kind])
     evaluator(batch, 200)
-    priors, values = reference(network, batch)
-    found = [row[:n].astype(np.float64) for row, n in zip(batch.priors, batch.counts, strict=True)]
-    errors = np.concatenate([np.abs(f / p - 1.0) for f, p in zip(found, priors, strict=True)])
-    same_best = np.mean([f.argmax() == p.argmax() for f, p in zip(found, priors, strict=True)])
-    assert np.std(values[:, 0]) > 0.05
-    assert np.mean([p.max() * len(p) for p in priors]) > 2.0  # not a uniform policy
-    for row in found:
-        assert row.sum() == pytest.approx(1.0, abs=1e-5)
+    errors, same_best, value_errors = compare(network, batch)
     if evaluator.dtype == torch.float32:
         assert errors.max() < 1e-4
         assert same_best == 1.0
-        assert np.abs(batch.values - values).max() < 1e-5
+        assert value_errors.max() < 1e-5
     else:
         assert np.median(errors) < 0.02
         assert errors.max() < 0.2
         assert same_best >= 0.97
-        assert np.abs(batch.values - values).max() < 0.06
+        assert value_errors.max() < 0.06
 
 
 @pytest.mark.parametrize("kind", EVALUATORS)
