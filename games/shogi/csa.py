@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
 from games.errors import BadMove, BadPosition, shown
-from games.shogi.records import Replay, ShogiGame, move_texts
+from games.shogi.records import Replay, ShogiGame, move_texts, one_line
 from games.shogi.rules import Ending
 from games.shogi.sfen import COUNTS, SIDES, WHITE, build, hands_of, pieces_of, square_name
 from games.shogi.usi import code_at, find_drop, find_move, origin
@@ -134,14 +134,14 @@ def _header_lines(headers: Mapping[str, str]) -> list[str]:
     names, keywords, comments = [], [], []
     for key, content in headers.items():
         # a comma would begin the next statement
-        text = re.sub(r"\s+|[^\x20-\uffff]", " ", str(content)).replace(",", ";")
+        text = one_line(content).replace(",", ";")
         if key in SIDES:
             names.append(f"N{'+-'[SIDES.index(key)]}{text}")
         elif key in _KEYWORDS or re.fullmatch("[A-Z_]+", key):
             text = text.replace(".", "/") if key == "Date" else text
             keywords.append(f"${_KEYWORDS.get(key, key)}:{text}")
         else:
-            comments.append("'" + re.sub(r"\s+", " ", f"{key}: {text}"))
+            comments.append(f"'{one_line(key)}: {text}")
     return sorted(names) + keywords + comments
 
 

@@ -30,7 +30,7 @@ _JAPANESE = re.compile(
     rf"([▲☗△☖▽]?)(?:([1-9])([1-9{_RANKS}]))?(同?)({'|'.join(sorted(_CODES, key=len, reverse=True))})"
     r"([左直右]?)([上行入寄引]?)(打|成|不成|)(?:\(([1-9][1-9])\))?"
 )
-_WESTERN = re.compile(r"(\+?[PLNSBRGK])([1-9][a-i1-9])?([-x*']?)([1-9][a-i1-9])([+=]?)")
+_WESTERN = re.compile(r"(\+[PLNSBR]|[PLNSGBRK])([1-9][a-i1-9])?([-x*']?)([1-9][a-i1-9])([+=]?)")
 
 
 def japanese_square(square: int, previous: int | None) -> str:

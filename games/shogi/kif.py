@@ -11,7 +11,7 @@ from typing import TextIO
 
 from games.errors import BadMove, BadPosition, shown
 from games.shogi.japanese import JAPANESE_NAMES, from_japanese, japanese_square
-from games.shogi.records import Replay, ShogiGame, move_texts
+from games.shogi.records import Replay, ShogiGame, move_texts, one_line
 from games.shogi.rules import Ending
 from games.shogi.sfen import KANJI, WHITE, build, kanji_number, pieces_of, show
 from games.shogi.usi import code_at, origin
@@ -86,9 +86,9 @@ def write_kif(
     lines = [f"手合割：{handicap}"] if handicap else [*show(first).splitlines(), *["後手番"] * int(first["turn"])]
     names = {header: word for word, header in _KEYWORDS.items()}
     for key, content in (headers or {}).items():
-        word = re.sub(r"[：:\s]+", " ", names.get(key, key)).strip()
+        word = re.sub("[：: ]+", "-", one_line(names.get(key, key)))
         word = _HANDICAP_NAMES.get(word, word) if handicapped else word
-        lines.append(f"{word}：" + re.sub(r"\s+|[^\x20-\uffff]", " ", str(content)))
+        lines.append(f"{word}：{one_line(content)}")
     lines.append("手数----指手---------消費時間--")
     lines += [f"{number:>4} {move}   ( 0:00/00:00:00)" for number, move in enumerate(moves, start=1)]
     word, result = _end_of(Ending(ending), value, int(last["turn"]) ^ 1, "下上" if handicapped else "先後")

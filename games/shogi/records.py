@@ -11,7 +11,7 @@ from games.shogi.rules import STATE, Ending, init
 from games.shogi.usi import legal, play, to_text
 from rlcore.jit import Array
 
-__all__ = ["Replay", "ShogiGame", "decode", "move_texts"]
+__all__ = ["Replay", "ShogiGame", "decode", "move_texts", "one_line"]
 
 
 class ShogiGame(NamedTuple):
@@ -79,6 +79,11 @@ def move_texts(
         replay.play(action)
         previous = action
     return texts, replay.start, replay.row
+
+
+def one_line(text: object) -> str:
+    """The text without line breaks and what else is not to be seen."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
 
 
 def decode(data: bytes) -> str:
