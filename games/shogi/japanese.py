@@ -112,10 +112,11 @@ def from_japanese(state: Array, text: str, previous: int | None = None) -> int:
     if motion:
         meant = "上" if motion in "行入" else motion
         actions = [action for action in actions if _motion(origin(state, action), target) == meant]
-    if side and actions:
-        columns = [origin(state, action) % 9 for action in actions]
-        column = {"左": min(columns), "直": target % 9, "右": max(columns)}[side]
-        actions = [action for action, its in zip(actions, columns, strict=True) if its == column]
+    if side == "直":
+        actions = [action for action in actions if origin(state, action) == target + 9]
+    elif side and actions:
+        edge = (min if side == "左" else max)(origin(state, action) % 9 for action in actions)
+        actions = [action for action in actions if origin(state, action) % 9 == edge]
     return _only(state, actions, text, {"成": True, "不成": False}.get(ending), "成 or 不成")
 
 
