@@ -82,7 +82,7 @@ seeds = st.integers(0, 2**32)
 
 
 @given(seeds)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_every_legal_move_is_read_back_in_every_notation(seed: int) -> None:
     _, actions, row = random_game(seed)
     previous = actions[-1] if actions else None
@@ -559,7 +559,7 @@ def test_kif_variations_comments_and_times_are_left_out() -> None:
 変化：2手
    2 ８四歩(83)   ( 0:00/00:00:00)
 """
-    for source in (text, text.replace("\n", "\r\n")):
+    for source in (text, text.replace("\n", "\r\n"), text.replace("\n", "\r")):
         first, second = read_kif(source + source)
         assert first.headers == {"Date": "2003/05/03 10:30:00", "Black": "a", "White": "b", "備考": "k：v"}
         assert second.actions.tolist() == first.actions.tolist() == game_of("7g7f 3c3d 8h2b+ 3a2b")[1]
@@ -595,6 +595,7 @@ CSA_FAULTS = (
     ("P+11FU11FU\n+\n", BadPosition, "11 is taken twice"),
     ("P+10FU\n+\n", BadPosition, "10 is no square"),
     ("P+00TO\n+\n", BadPosition, "a TO cannot be held"),
+    ("P+" + "11FU" * 99_999, BadMove, "399,998 characters, more than 100,000"),
     ("P+11AL\n+\n", BadPosition, "goes to a hand"),
     ("P+51OU\n+\n", BadPosition, "game 1 of the CSA, line 2: White has no king"),
     ("P+59OU\n", BadPosition, "White has no king"),
@@ -646,10 +647,10 @@ def test_an_illegal_action_is_not_written(write_game, read_games) -> None:  # ty
 @FORMATS
 def test_a_long_game_is_written_and_read_quickly(write_game, read_games) -> None:  # type: ignore[no-untyped-def]
     _, actions, _ = game_of("5i5h 5a5b 5h5i 5b5a")
-    begin = time.perf_counter()
+    begin = time.process_time()
     (game,) = read_games(write_game(actions * 250))
     assert game.actions.tolist() == actions * 250
-    assert time.perf_counter() - begin < 2.0  # a millisecond a ply, twice
+    assert time.process_time() - begin < 2.0  # a millisecond a ply, twice
 
 
 def test_bytes_are_read_in_the_usual_encodings() -> None:
@@ -797,12 +798,12 @@ def test_any_file_is_games_or_a_named_error(write_game, read_games, text: str) -
 @FORMATS
 def test_megabytes_are_answered_at_once(write_game, read_games) -> None:  # type: ignore[no-untyped-def]
     for letter in (*"a+%, 1１|　(変：手T", "P+", "P+00FU", "1 ", "まで1手で", "T1,", "1 ( 0:0", "|v"):
-        begin = time.perf_counter()
+        begin = time.process_time()
         try:
             list(read_games(letter * (2_000_000 // len(letter))))
         except (BadMove, BadPosition) as error:
             assert len(str(error)) < 300  # noqa: PT017
-        assert time.perf_counter() - begin < 1.0
+        assert time.process_time() - begin < 1.0
 
 
 def test_the_readers_need_no_other_library() -> None:

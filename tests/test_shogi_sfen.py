@@ -143,10 +143,10 @@ def test_bad_sfen_gets_one_sentence(sfen: str, complaint: str) -> None:
 
 
 def test_megabytes_are_refused_at_once() -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     for text in ("9/" * 2_000_000, " " * 4_000_000 + "x", "9" * 4_000_000, "\n" * 4_000_000, "１" * 1_000_000):
         assert readable(text) is None
-    assert time.perf_counter() - begin < 1.0
+    assert time.process_time() - begin < 1.0
 
 
 @pytest.mark.parametrize(

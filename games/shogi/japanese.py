@@ -48,7 +48,7 @@ def to_japanese(state: Array, action: int, previous: int | None = None) -> str:
     """
     start, target, code = _legal_move(state, action)
     turn = int(state["turn"])
-    square = japanese_square(_turn(state, target), None if previous is None else _turn(state, 80 - previous % 81))
+    square = japanese_square(_turn(state, target), None if previous is None else _turn(state, 80 - int(previous) % 81))
     rivals = _starts(state, _moves_of(state, target, code))
     if start == 81:
         modifier = "打" if rivals else ""
@@ -98,7 +98,7 @@ def from_japanese(state: Array, text: str, previous: int | None = None) -> int:
         raise BadMove(f"{shown(text)} is not legal here: it is {SIDES[turn]}'s move")
     if not file and previous is None:
         raise BadMove(f"{shown(text)} is not legal here: no move went before that 同 could mean")
-    target = 80 - (previous or 0) % 81 if not file else _turn(state, _square(file, rank))
+    target = 80 - int(previous or 0) % 81 if not file else _turn(state, _square(file, rank))
     if ending == "打" and code < 8:
         return find_drop(state, code, _turn(state, target), text)
     if came_from:
