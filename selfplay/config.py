@@ -1,4 +1,4 @@
-"""Settings of a self-play run. Standard library only, so that ``--help`` answers at once."""
+"""Settings of a self-play run. Nothing heavy is imported, so that ``--help`` answers at once."""
 
 import dataclasses
 import json
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from games import GameName
 from rlcore.config import NetworkConfig, Runtime, SearchConfig, require
 
 _MOST_SIMULATIONS = 65_535  # what a game record has room for
@@ -106,7 +107,7 @@ class LearnerConfig:
 class Config:
     """Train a game engine by self-play, from nothing. Run it again to go on where it stopped."""
 
-    game: Literal["chess"] = "chess"
+    game: GameName = "chess"
     """What to play."""
     run_dir: Path | None = None
     """Where everything lies: checkpoints, games, metrics, pictures. Default: runs/<game>."""
