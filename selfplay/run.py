@@ -76,7 +76,7 @@ def choose_device(name: str) -> torch.device:
 class Run:
     """All that a self-play run consists of, in memory and in its folder.
 
-        config.json  games.log  games.pgn  metrics.jsonl  checkpoints/  tensorboard/
+        config.json  games.log  games.<its suffix>  metrics.jsonl  checkpoints/  tensorboard/
 
     Opening the folder of an earlier run goes on with it: network, optimizer, counters and games in progress as of the
     newest intact checkpoint, finished games from the log.
