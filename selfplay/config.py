@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from games import GameName
 from rlcore.config import NetworkConfig, Runtime, SearchConfig, require
 
+MOST_PLIES = 10_000
 _MOST_SIMULATIONS = 65_535  # what a game record has room for
 
 
@@ -49,8 +50,8 @@ class ActorConfig:
         require(self, {"quick_simulations": 1, "resign": 0, "resign_moves": 1})
         if self.random_plies >= self.max_plies:
             raise ValueError(f"random_plies ({self.random_plies}) must be below max_plies ({self.max_plies})")
-        if self.max_plies > 10_000:
-            raise ValueError(f"max_plies must be at most 10000, not {self.max_plies}")
+        if self.max_plies > MOST_PLIES:
+            raise ValueError(f"max_plies must be at most {MOST_PLIES}, not {self.max_plies}")
         if not 0.0 < self.full_share <= 1.0:
             raise ValueError(f"full_share must be above 0 and at most 1, not {self.full_share}")
         if not self.resign < 0.5:
