@@ -47,7 +47,7 @@ def main() -> int:
     except (ConfigError, CheckpointError, LogError, MetricsError, NonFiniteError, FloatingPointError, OSError) as error:
         return fail(error)
     except MemoryError:
-        return fail("there is not enough memory for this many games and simulations")
+        return fail("there is not enough memory for this network and this many games and simulations")
     return 0
 
 
