@@ -49,7 +49,7 @@ def test_sizes_fit_where_they_are_stored(name):
     """Actions in records and batches, ply entries in records, whole games in the log, the policy head's planes."""
     game = games.load(name)
     assert game.MAX_LEGAL <= game.NUM_ACTIONS <= 2**16
-    assert game.NUM_ACTIONS == game.POLICY_PLANES * game.BOARD[0] * game.BOARD[1]
+    assert game.POLICY_PLANES * game.BOARD[0] * game.BOARD[1] == game.NUM_ACTIONS
     longest = HEADER.itemsize + MOST_PLIES * (PLY.itemsize + game.MAX_LEGAL * ENTRY.itemsize)
     assert longest <= MAX_PAYLOAD
     assert {0: "ONGOING"}.items() <= {int(ending): ending.name for ending in game.Ending}.items()
