@@ -2,6 +2,7 @@
 
     errors    what can be wrong with positions and moves that come as text
     chess/    chess with complete rules, AlphaZero's actions and planes; FEN, UCI, SAN, PGN
+    shogi/    shogi with complete rules, AlphaZero's planes; SFEN, USI, CSA, KIF, Japanese and Western names of moves
 
 A game is a module with the names listed in ``rlcore.game``. To add one, write the module and name it in
 ``GameName``: everything that takes a game's name, command lines among them, then knows it. Nothing heavy is imported
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GAMES", "GameName", "check_name", "load"]
 
-GameName = Literal["chess"]
+GameName = Literal["chess", "shogi"]
 """The games, by the names that they have on the command line and in ``games/``."""
 
 GAMES: tuple[GameName, ...] = get_args(GameName)

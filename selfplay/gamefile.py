@@ -1,6 +1,6 @@
 """The finished games as text, for people and other programs, in the format that the game writes.
 
-After each game stands a line that readers of the format skip, as ``% game 12`` in PGN: by these lines alone it is known
+After each game stands a line that readers of the format skip, ``% game 12`` in PGN and ``' game 12`` in CSA: by these lines alone it is known
 which games are in the file and where each ends, so no format need be understood here.
 """
 
@@ -46,7 +46,7 @@ class GameFile:
         """Write games. The names of the players are the versions of the network that played."""
         for record in records:
             versions = sorted({record.first_version, record.last_version})
-            name = f"rlcore, weights {' to '.join(str(version) for version in versions)}"
+            name = f"rlcore (weights {' to '.join(str(version) for version in versions)})"
             headers = {"Event": "self-play", "Round": str(record.id), "White": name, "Black": name}
             text = self.game.write_game(record.actions, headers, record.ending, record.value)
             self._file.write(f"{text}{self.game.COMMENT} game {record.id}\n".encode())

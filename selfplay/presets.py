@@ -90,12 +90,17 @@ PRESETS = {
 }  # fmt: skip
 """By name, from the smallest machine to the largest."""
 
-BY_GAME: dict[GameName, dict[str, dict[str, Any]]] = {}
+BY_GAME: dict[GameName, dict[str, dict[str, Any]]] = {
+    "shogi": {"actor": {"max_plies": 512}, "search": {"noise_alpha": 0.15}},
+}
 """What another game has in every preset, whatever the machine."""
 
 
 HELP = f"--preset NAME sets all that goes by the size of the machine; other flags come on top. Default: {DEFAULT}.\n\n"
 HELP += "\n".join(f"  {name:<10} {preset.text}" for name, preset in PRESETS.items())
+for _game, _parts in BY_GAME.items():
+    _changed = [f"{part}.{name.replace('_', '-')} {value}" for part, values in _parts.items() for name, value in values.items()]
+    HELP += f"\n\nIn {_game} each has {', '.join(_changed)}."
 
 
 def take_preset(flags: Sequence[str]) -> tuple[str | None, list[str]]:

@@ -32,11 +32,13 @@ _HOLD, _SHOW = "\x1b[?2026h", "\x1b[?2026l"  # no half-drawn screens, where the 
 FILES = {
     "checkpoints": "the whole state; the same command goes on from there",
     "games.log": "every game, as moves and search results",
+    "": "the games as text, for other programs",
     "metrics.jsonl": "all figures over time",
     "tensorboard": "the same for TensorBoard",
     "config.json": "the settings",
 }
-"""What lies in a run directory, and what it is for; the summary lists what is there, and the games as text."""
+"""What lies in a run directory, and what it is for; the summary lists what is there. The games as text have
+a name of their own, `Status.text_file`."""
 
 
 @dataclass
@@ -237,8 +239,8 @@ def _sections(
         learned.append((f"against {match.opponent}", score + f"+{match.wins} ={match.draws} -{match.losses}"))
     if s.resign > 0:
         learned.append(("given up wrongly", resignation(s)))
-    known = FILES | ({s.text_file: "the games as text, for other programs"} if s.text_file else {})
-    files = [(name, text) for name, text in known.items() if (s.run_dir / name).exists()]
+    named = [(name or s.text_file, text) for name, text in FILES.items()]
+    files = [(name, text) for name, text in named if name and (s.run_dir / name).exists()]
     if picture is not None:
         name = picture.name if picture.parent == s.run_dir else str(picture)
         files.insert(0, (name, "losses, strength, game length and draws as a picture"))

@@ -39,6 +39,7 @@ class ChessView:
     square = "e2"
     notation = "fen"
     above, ranks = 0, 8
+    numbers = 1
 
     def draw(self, state: Row, last: Sequence[int], turned: bool) -> list[str]:
         """The board as lines of text.
@@ -97,8 +98,8 @@ class ChessView:
         origin, target = ("abcdefgh".index(text[i]) + 8 * (int(text[i + 1]) - 1) for i in (0, 2))
         return origin, target
 
-    def read_move(self, state: Row, text: str) -> int:
-        """The action of a move in UCI or SAN.
+    def read_move(self, state: Row, text: str, previous: int | None = None) -> int:
+        """The action of a move in UCI or SAN; neither needs the move before.
 
         Raises:
             BadMove: there is no such move here; says why.
@@ -107,7 +108,7 @@ class ChessView:
             return from_text(state, text.lower())
         return from_san(state, text)
 
-    def name_move(self, state: Row, action: int) -> str:
+    def name_move(self, state: Row, action: int, previous: int | None = None) -> str:
         """The action in SAN."""
         return to_san(state, action)
 

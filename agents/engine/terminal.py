@@ -5,9 +5,8 @@ import datetime
 import os
 import shutil
 import sys
-import textwrap
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple, TextIO, TypeVar
 
@@ -97,7 +96,7 @@ class Terminal:
         if self._is_over():
             return
         try:
-            action = self.view.read_move(self.board.state, text)
+            action = self.view.read_move(self.board.state, text, self._previous)
         except BadMove as error:
             print(f"{error}; 'moves' lists the legal ones, 'help' the commands.")
             return
@@ -119,8 +118,17 @@ class Terminal:
             print(self._result())
 
     def _play(self, action: int) -> None:
-        self.names.append(self.view.name_move(self.board.state, action))
+        self.names.append(self._name(action))
         self.board.play(action)
+
+    @property
+    def _previous(self) -> int | None:
+        """The last move, if there was one."""
+        return self.board.actions[-1] if self.board.actions else None
+
+    def _name(self, action: int) -> str:
+        """A move in this position as people write it."""
+        return self.view.name_move(self.board.state, action, self._previous)
 
     def _result(self) -> str:
         board, reason = self.board, self.view.reason(self.board.ending)
@@ -143,13 +151,12 @@ class Terminal:
         if self._is_over():
             return
         state, game = self.board.state, self.game
-        chosen = [action for action in self.board.legal if rest.lower() in game.to_text(state, action)]
-        names = sorted(self.view.name_move(state, action) for action in chosen)
+        chosen = [action for action in self.board.legal if rest.lower() in game.to_text(state, action).lower()]
+        names = sorted(self._name(action) for action in chosen)
         limited = f" with {shown(rest)}" if rest else ""
         print(f"{len(names)} legal move{'s' * (len(names) != 1)}{limited}{':' * bool(names)}")
         if names:
-            width = min(shutil.get_terminal_size().columns, 80)
-            print(textwrap.fill(" ".join(names), width, initial_indent="  ", subsequent_indent="  "))
+            print(_lines_of(names, min(shutil.get_terminal_size().columns, 80)))
 
     def _position(self, _rest: str) -> None:
         print(self.game.write(self.board.state))
@@ -157,19 +164,18 @@ class Terminal:
     def _hint(self, _rest: str) -> None:
         if (result := self._search()) is not None:
             action = int(result.actions[0])
-            state = self.board.state
-            print(f"The engine would play {self.view.name_move(state, action)} ({self.game.to_text(state, action)}).")
+            print(f"The engine would play {self._name(action)} ({self.game.to_text(self.board.state, action)}).")
 
     def _eval(self, _rest: str) -> None:
         if (result := self._search()) is None:
             return
-        state, count = self.board.state, int(result.counts[0])
+        count = int(result.counts[0])
         value, draw = (float(number) for number in result.values[0])
         mine = [(1 - draw + value) / 2, (1 - draw - value) / 2]
         first, second = mine if self.board.turn == 0 else mine[::-1]
         print(f"{self.view.sides[0]} wins {first:.0%}, draw {draw:.0%}, {self.view.sides[1]} wins {second:.0%}.")
         best = np.argsort(-result.policy[0, :count], kind="stable")[:3]
-        moves = [f"{self.view.name_move(state, result.legal[0, i])} {result.policy[0, i]:.0%}" for i in best]
+        moves = [f"{self._name(int(result.legal[0, i]))} {result.policy[0, i]:.0%}" for i in best]
         print(f"The engine's choice here: {', '.join(moves)}.")
 
     def _search(self) -> SearchResult | None:
@@ -262,7 +268,7 @@ class Terminal:
         rows = []
         for i in range(begin, len(cells), 2):
             gap = " " * (1 + width - _columns(cells[i]))
-            rows.append(f"{number + i // 2:3}. {cells[i]}{gap}{cells[i + 1]}")
+            rows.append(f"{number + self.view.numbers * (i // 2):3}. {cells[i]}{gap}{cells[i + 1]}")
         return (rows + [""] * lines)[:lines]
 
     def _think(self, work: Callable[[], T]) -> T:
@@ -296,6 +302,16 @@ class Terminal:
 def _columns(text: str) -> int:
     """How wide a terminal shows the text: a Japanese character takes two columns."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _lines_of(names: Iterable[str], width: int) -> str:
+    """The names in indented lines of so many columns."""
+    lines = [""]
+    for name in names:
+        if lines[-1] and 3 + _columns(lines[-1]) + _columns(name) > width:
+            lines.append("")
+        lines[-1] += f" {name}" if lines[-1] else f"  {name}"
+    return "\n".join(lines)
 
 
 class _Looks(NamedTuple):

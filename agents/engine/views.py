@@ -26,8 +26,6 @@ class View(Protocol):
     """Who moves first, and the other one; headers of a saved game too."""
     glyphs: str
     """What a stream must be able to encode, else letters take its place."""
-    examples: str
-    """Of moves, such as "e2e4 or Nf3"."""
     special: str
     """How to write those that do more, as the end of a sentence, such as "e7e8q or e8=Q promotes"."""
     square: str
@@ -38,11 +36,18 @@ class View(Protocol):
     """Lines of ``draw`` above the first rank ..."""
     ranks: int
     """... and how many ranks there are, a line each."""
+    numbers: int
+    """By how much the number of a move grows with a move of both sides: 1 in chess, 2 where each move has its own."""
 
     def __init__(self, colour: bool, ascii: bool) -> None: ...
 
     @property
     def colour(self) -> bool: ...
+
+    @property
+    def examples(self) -> str:
+        """Of moves, such as "e2e4 or Nf3"."""
+        ...
 
     def draw(self, state: Row, last: Sequence[int], turned: bool) -> list[str]:
         """The board as lines of text; ``last`` as ``squares_of`` gave it, ``turned`` with the second side below."""
@@ -56,16 +61,16 @@ class View(Protocol):
         """The squares that an action touches in the position that it is played in."""
         ...
 
-    def read_move(self, state: Row, text: str) -> int:
-        """The action of a move as a person writes it; BadMove where there is none, which says why."""
+    def read_move(self, state: Row, text: str, previous: int | None) -> int:
+        """The action of a move as a person writes it, after the action ``previous``; BadMove where there is none."""
         ...
 
-    def name_move(self, state: Row, action: int) -> str:
+    def name_move(self, state: Row, action: int, previous: int | None) -> str:
         """The action as a person writes it."""
         ...
 
     def move_number(self, state: Row) -> tuple[int, int]:
-        """The number of the pair of moves to come, and which half of it is next: 0 or 1."""
+        """The number of the move to come, or of the pair that it is in, and which half of the pair it is: 0 or 1."""
         ...
 
     def reason(self, ending: int) -> str:
@@ -73,7 +78,7 @@ class View(Protocol):
         ...
 
 
-VIEWS = {"chess": "ChessView"}
+VIEWS = {"chess": "ChessView", "shogi": "ShogiView"}
 """The class of a game's view, in the module named after the game."""
 
 
