@@ -3,6 +3,9 @@
     errors    what can be wrong with positions and moves that come as text
     chess/    chess with complete rules, AlphaZero's actions and planes; FEN, UCI, SAN, PGN
     shogi/    shogi with complete rules, AlphaZero's planes; SFEN, USI, CSA, KIF, Japanese and Western names of moves
+    grid      what the text of the next two has in common
+    tic_tac_toe, connect_four    small games whose perfect play is known, in a file each
+    solved    the exact scores of their moves, by tic_tac_toe_solver and connect_four_solver
 
 A game is a module with the names listed in ``rlcore.game``. To add one, write the module and name it in
 ``GameName``: everything that takes a game's name, command lines among them, then knows it. Nothing heavy is imported
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GAMES", "GameName", "check_name", "load"]
 
-GameName = Literal["chess", "shogi"]
+GameName = Literal["chess", "shogi", "connect_four", "tic_tac_toe"]
 """The games, by the names that they have on the command line and in ``games/``."""
 
 GAMES: tuple[GameName, ...] = get_args(GameName)

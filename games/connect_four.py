@@ -21,7 +21,7 @@ from enum import IntEnum
 import numpy as np
 
 from games.errors import BadMove, BadPosition, shown
-from games.grid import COMMENT, Grid, check_lines, game_text, play
+from games.grid import COMMENT, Grid, game_text, play
 from rlcore.bits import ONE, ZERO, extract
 from rlcore.jit import Array, Row, njit
 from rlcore.symmetry import Symmetries, symmetries_of
@@ -245,7 +245,11 @@ def read(state: Row, text: str) -> None:
             height, column = divmod((floating & -floating).bit_length() - 1, 8)
             raise BadPosition(f"the disc in column {column + 1}, row {height + 1} from below, has nothing below it")
         tops = opponent & ~(occupied >> 8)
-        check_lines(own, opponent, [1 << square for square in range(48) if tops >> square & 1], has_four)
+        before = [opponent & ~(1 << square) for square in range(48) if tops >> square & 1] or [0]
+        if has_four(np.uint64(own)):
+            raise BadPosition("the side to move has four in a row already: the game was over before")
+        if all(has_four(np.uint64(discs)) for discs in before):
+            raise BadPosition("no single move can have made all fours in a row: the game was over before")
         row["own"], row["opponent"], row["turn"], row["ply"] = own, opponent, turn, occupied.bit_count()
         row["key"] = position_key(row)
     for name in STATE.names or ():

@@ -18,7 +18,7 @@ from games.connect_four import COLUMN, MAX_LEGAL, SQUARES, has_four, landing
 from rlcore.bits import ONE, ZERO, bit_reverse, byte_swap, popcount
 from rlcore.jit import Array, Row, njit
 
-__all__ = ["Solver", "completing"]
+__all__ = ["Solver", "completing", "image"]
 
 _EIGHT, _SIX = np.uint64(8), np.uint64(6)
 _WEIGHT = np.uint64(56)  # where a move's weight begins, beside its bit
@@ -62,10 +62,10 @@ def completing(discs: np.uint64, occupied: np.uint64) -> np.uint64:
 
 
 @njit
-def _mirrored(squares: np.uint64) -> np.uint64:
-    """The columns in reverse order, in all rows and the one above the board."""
-    turned: np.uint64 = byte_swap(bit_reverse(squares)) >> ONE
-    return turned
+def image(key: np.uint64) -> np.uint64:
+    """The same for a position's key and for that of its mirror image, and for no other."""
+    mirrored: np.uint64 = byte_swap(bit_reverse(key)) >> ONE  # every byte, which is a row, in reverse order
+    return min(key, mirrored)
 
 
 @njit
@@ -75,7 +75,7 @@ def _worth(discs: int) -> int:
 
 
 @njit
-def _sort_moves(own: np.uint64, occupied: np.uint64, playable: np.uint64, moves: Array) -> int:
+def _order(own: np.uint64, occupied: np.uint64, playable: np.uint64, moves: Array) -> int:
     """Write the playable squares into ``moves`` ([7] uint64), those that make most threats first; how many there are."""
     count = 0
     for column in _CENTRE_FIRST:
@@ -118,8 +118,7 @@ def _search(
         return least
 
     # An entry: what the key, mixed, has below the ``bits`` that number the slot; then two bounds of six bits.
-    key = own | landing(occupied)
-    mixed = min(key, _mirrored(key)) * _MIX
+    mixed = image(own | landing(occupied)) * _MIX
     slot, rest = mixed >> (_WORD - bits), mixed << bits
     entry = table[slot]
     if (entry ^ rest) >> bits == ZERO and entry & _BOUND != ZERO:
@@ -131,7 +130,7 @@ def _search(
             return least
 
     best = _NOTHING
-    for i in range(_sort_moves(own, occupied, playable, moves[discs])):
+    for i in range(_order(own, occupied, playable, moves[discs])):
         move = moves[discs, i] & SQUARES
         score = -_search(own ^ occupied, occupied | move, discs + 1, 1 - target, table, bits, moves)
         best = max(best, score)

@@ -10,7 +10,7 @@ A game is written with PGN's tags, then its moves and the result; x stands as Wh
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ import numpy as np
 from games.errors import BadMove, BadPosition, shown
 from rlcore.jit import Array, Row
 
-__all__ = ["COMMENT", "SIDES", "Grid", "check_lines", "game_text", "play"]
+__all__ = ["COMMENT", "SIDES", "Grid", "game_text", "play"]
 
 SIDES = "xo"
 COMMENT = "%"
@@ -85,20 +85,6 @@ class Grid(NamedTuple):
         if len(squares) != self.columns:
             raise BadPosition(f"row {number} from the top has {len(squares)} squares instead of {self.columns}")
         return squares
-
-
-def check_lines(own: int, opponent: int, last: Iterable[int], has_line: Callable[[Any], bool]) -> None:
-    """Raise BadPosition where the game was over before its last move.
-
-    Args:
-        own: what the side to move has on the board.
-        last: the bits of what the opponent can have placed last.
-        has_line: whether squares, np.uint64, hold a line that wins.
-    """
-    if has_line(np.uint64(own)):
-        raise BadPosition("the side to move has won already: the game was over before")
-    if has_line(np.uint64(opponent)) and all(has_line(np.uint64(opponent & ~square)) for square in last):
-        raise BadPosition("no single move can have made all the lines that win: the game was over before")
 
 
 def play(

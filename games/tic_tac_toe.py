@@ -16,7 +16,7 @@ from enum import IntEnum
 import numpy as np
 
 from games.errors import BadMove, BadPosition, shown
-from games.grid import COMMENT, Grid, check_lines, game_text, play
+from games.grid import COMMENT, Grid, game_text, play
 from rlcore.bits import ONE, ZERO
 from rlcore.jit import Array, Row, njit
 from rlcore.symmetry import Symmetries, symmetries_of
@@ -217,7 +217,8 @@ def read(state: Row, text: str) -> None:
         BadPosition: says what is wrong.
     """
     own, opponent, turn = _GRID.read("3/3/3 x" if text == "startpos" else text)
-    check_lines(own, opponent, [1 << square for square in range(9) if opponent >> square & 1], has_three)
+    if has_three(np.uint64(own)):
+        raise BadPosition("the side to move has three in a row already: the game was over before")
     state["own"], state["opponent"], state["turn"], state["ply"] = own, opponent, turn, (own | opponent).bit_count()
     state["key"] = position_key(state)
 

@@ -28,11 +28,12 @@ A game is a module of free jitted functions over one row of a structured array (
     show(state)                                         the position as a small picture in text
     Ending          IntEnum       why a game ended, 0 = it goes on; MAX_PLIES and RESIGNATION among its names
     read_puzzles(lines) -> list                         puzzles with their solutions, where the game has such
+    SYMMETRIES      Symmetries    see ``rlcore.symmetry``, where the game has such
 
 Laws, tested for every registered game on random reachable states: no legal action implies an ending; the same row and
 action give the same result; actions are distinct and below ``NUM_ACTIONS``; text round trips; packing leaves the
 state alone; values lie in [-1, 1], and are -1, 0 or 1 where DISCOUNT is -1; equal positions have equal keys, and a key
-kept along the way equals one rebuilt.
+kept along the way equals one rebuilt; a symmetry's action played in its position leads to the symmetry's position.
 
 The kernels below are templates: ``load`` binds a copy of each to the game's own functions.
 """

@@ -74,6 +74,8 @@ class LearnerConfig:
     """... but at least this many ..."""
     window_max: int = 1_000_000
     """... and at most this many."""
+    augment: bool = True
+    """Show each sampled position by one of the game's symmetries, drawn anew each time; no change where it has none."""
     root_value_share: float = 0.5
     """The value target: this share of the search's root value, the rest of the game's result."""
     ply_limit_value: Literal["none", "draw"] = "none"

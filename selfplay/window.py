@@ -8,6 +8,7 @@ import numpy as np
 from rlcore.evaluators import Batch, make_batch
 from rlcore.game import Game, new_history
 from rlcore.jit import Array, njit
+from rlcore.symmetry import mirror
 from selfplay.config import LearnerConfig
 from selfplay.record import GameRecord
 
@@ -55,6 +56,8 @@ class Window:
         size = config.batch_size
         self._batch = make_batch(size, game.layout(planes_history).num_words, game.MAX_LEGAL)
         self._policy = np.zeros((size, game.MAX_LEGAL), np.float32)
+        self._symmetries = getattr(game, "SYMMETRIES", None) if config.augment else None
+        self._board = np.zeros(game.BOARD_WORDS, np.uint64)
         self._ends: Array | None = None  # running count of trainable positions, made anew after each change
 
     def add(self, records: list[GameRecord]) -> None:
@@ -86,6 +89,11 @@ class Window:
         plies = np.array([record.trained[rank] for record, rank in zip(chosen, ranks, strict=True)], np.int32)
         self._rebuild(chosen, plies)
         self._set_policies(chosen, plies)
+        if self._symmetries is not None:
+            drawn = generator.integers(0, len(self._symmetries.actions), size)
+            layout = self.game.layout(self.planes_history)
+            batch = self._batch
+            mirror(batch.words, batch.actions, batch.counts, drawn, self._symmetries, layout, self._board)
         return Samples(self._batch, self._policy, self._values(chosen, plies))
 
     def _rebuild(self, chosen: list[GameRecord], plies: Array) -> None:

@@ -7,6 +7,7 @@ import games
 from games.errors import BadMove
 from rlcore.evaluators import make_batch
 from rlcore.game import new_history
+from rlcore.symmetry import mirror
 from selfplay.config import MOST_PLIES
 from selfplay.log import MAX_PAYLOAD
 from selfplay.record import ENTRY, HEADER, PLY
@@ -46,10 +47,10 @@ def told_by_text(game, state):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sizes_fit_where_they_are_stored(name):
-    """Actions in records and batches, ply entries in records, whole games in the log, the policy head's planes."""
+    """Actions in records and batches, ply entries in records, whole games in the log, a policy head of planes if any."""
     game = games.load(name)
     assert game.MAX_LEGAL <= game.NUM_ACTIONS <= 2**16
-    assert game.POLICY_PLANES * game.BOARD[0] * game.BOARD[1] == game.NUM_ACTIONS
+    assert getattr(game, "POLICY_PLANES", 0) * game.BOARD[0] * game.BOARD[1] in (0, game.NUM_ACTIONS)
     longest = HEADER.itemsize + MOST_PLIES * (PLY.itemsize + game.MAX_LEGAL * ENTRY.itemsize)
     assert longest <= MAX_PAYLOAD
     assert {0: "ONGOING"}.items() <= {int(ending): ending.name for ending in game.Ending}.items()
@@ -184,6 +185,49 @@ def test_a_rebuilt_position_is_packed_as_it_was_played(name):
     for ply, (words, legal) in enumerate(seen):
         assert np.array_equal(batch.words[ply], words), ply
         assert np.array_equal(batch.actions[ply, : batch.counts[ply]], legal), ply
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if hasattr(games.load(name), "SYMMETRIES")])
+def test_a_mirrored_action_in_the_mirrored_position_leads_to_the_mirrored_position(name):
+    """A game and its mirror image, played side by side: the same outcomes, actions and planes, but mirrored."""
+    game = games.load(name)
+    squares, actions = game.SYMMETRIES
+    for moved, size in ((squares, game.BOARD[0] * game.BOARD[1]), (actions, game.NUM_ACTIONS)):
+        assert moved.dtype == np.uint16
+        assert np.array_equal(moved[0], np.arange(size)), "number 0 changes nothing"
+        assert np.array_equal(np.sort(moved, axis=1), np.broadcast_to(np.arange(size), (len(actions), size)))
+    steps, slot = 3, np.zeros(1, np.int32)
+    layout, board = game.layout(steps), np.zeros(game.BOARD_WORDS, np.uint64)
+    image, batch = new_history(game, 1, 200), make_batch(1, layout.num_words, game.MAX_LEGAL)
+    words, legal, counts = np.zeros(layout.num_words, np.uint64), np.zeros((1, game.MAX_LEGAL), np.uint16), batch.counts
+    results = np.zeros((2, 1), np.uint8), np.zeros((2, 1), np.float32)
+    for symmetry in range(len(actions)):
+        for book, g, _ in random_games(game, 9 + symmetry):
+            if book.length[g] == 1:
+                game.begin(image, 0, 9 + symmetry + g)
+                played = 0
+            else:
+                moves = {bytes(after(game, book.states[g, played], action)): action for action in before}
+                game.advance(image, slot, actions[symmetry][[moves[bytes(newest(book, g))]]])
+                played += 1
+            game.judge(image, slot, 0, legal, counts, results[0][1], results[1][1])
+            game.pack_game(image, 0, steps, words)
+            mirrored = set(legal[0, : counts[0]].tolist())
+            game.judge(book, np.array([g], np.int32), 0, batch.actions, counts, results[0][0], results[1][0])
+            before = batch.actions[0, : counts[0]].copy()
+            game.pack_game(book, g, steps, batch.words[0])
+            mirror(batch.words, batch.actions, counts, np.array([symmetry]), game.SYMMETRIES, layout, board)
+            assert np.array_equal(batch.words[0], words)
+            assert set(batch.actions[0, : counts[0]].tolist()) == mirrored
+            assert batch.actions[0, : counts[0]].tolist() == actions[symmetry][before].tolist(), "each in its place"
+            assert results[0][0] == results[0][1]
+            assert results[1][0] == results[1][1]
+
+
+def after(game, state, action):
+    row = np.array([state])
+    game.apply(row[0], action)
+    return row[0]
 
 
 def test_an_unknown_game_is_one_clear_error():

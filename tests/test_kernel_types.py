@@ -13,6 +13,7 @@ import pytest
 from numba.core import ir, types
 from numba.core.dispatcher import Dispatcher
 
+from games import connect_four, connect_four_solver, tic_tac_toe
 from games.chess import encoding, moves, rules
 from rlcore.bits import ONE
 from rlcore.jit import JIT
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.skipif(not JIT, reason="nothing is compiled")
 ROW = numba.typeof(np.zeros(1, rules.STATE)[0])
 ACTIONS = numba.typeof(np.zeros(rules.MAX_LEGAL, np.uint16))
 WORDS = numba.typeof(np.zeros(13, np.uint64))
+DISCS_ROW = numba.typeof(np.zeros(1, connect_four.STATE)[0])  # of tic-tac-toe too
 
 
 def complaints(kernel: Dispatcher, signature: tuple[Any, ...], seen: set[Any]) -> Iterator[str]:
@@ -63,6 +65,12 @@ def complaints(kernel: Dispatcher, signature: tuple[Any, ...], seen: set[Any]) -
         (rules.insufficient_material, (ROW,)),
         (encoding.pack, (ROW, types.int64, types.uint8, WORDS)),
         (encoding.pack_leaf, (ROW, WORDS)),
+        *[(small.legal_actions, (DISCS_ROW, ACTIONS)) for small in (connect_four, tic_tac_toe)],
+        *[(small.apply, (DISCS_ROW, types.uint16)) for small in (connect_four, tic_tac_toe)],
+        *[(small.pack, (DISCS_ROW, types.int64, types.uint8, WORDS)) for small in (connect_four, tic_tac_toe)],
+        *[(small.pack_leaf, (DISCS_ROW, WORDS)) for small in (connect_four, tic_tac_toe)],
+        (connect_four_solver._order, (types.uint64, types.uint64, types.uint64, WORDS)),
+        (connect_four_solver.image, (types.uint64,)),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from games import connect_four
-from games.connect_four_solver import Solver, completing
+from games.connect_four_solver import Solver, completing, image
 
 SEED, POSITIONS, FIRST, LAST = 4, 1000, 8, 36
 EXACT_FROM = 12
@@ -59,19 +59,18 @@ def played(generator, plies, solver):
     return columns, state
 
 
-def image(columns):
+def image_of(columns):
     """The same for equal positions and mirror images."""
-    sides = np.zeros(2, connect_four.STATE)
-    connect_four.read(sides[0], columns)
-    connect_four.read(sides[1], "".join(str(8 - int(column)) for column in columns))
-    return min(int(side["key"]) for side in sides)
+    state = np.zeros(1, connect_four.STATE)[0]
+    connect_four.read(state, columns)
+    return int(image(state["key"]))
 
 
 def new_position(generator, plies, seen, solver):
     """Columns and scores of a position that is kept."""
     while True:
         game = played(generator, plies, solver)
-        if game is None or image(game[0]) in seen:
+        if game is None or image_of(game[0]) in seen:
             continue
         columns, state = game
         occupied = state["own"] | state["opponent"]
@@ -86,14 +85,14 @@ def main():
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else PATH
     solver = Solver(table_bits=25)
     lines = path.read_text().splitlines()[1:] if path.exists() else []
-    seen = {image(line.split()[0]) for line in lines}
+    seen = {image_of(line.split()[0]) for line in lines}
     plies = sorted(FIRST + n % (LAST - FIRST + 1) for n in range(POSITIONS))
     with path.open("a") as file:
         if file.tell() == 0:
             file.write(HEADER)
         for n in range(len(lines), POSITIONS):
             columns, scores = new_position(np.random.default_rng([SEED, n]), plies[n], seen, solver)
-            seen.add(image(columns))
+            seen.add(image_of(columns))
             file.write(f"{columns} {' '.join(map(str, scores))}\n")
             file.flush()
 
