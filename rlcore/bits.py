@@ -43,6 +43,16 @@ if JIT:
         return types.uint64(types.uint64), build
 
     @intrinsic
+    def highest(_context: Any, word: Any) -> Any:
+        """Index of the highest bit set; the word is not 0."""
+
+        def build(_ctx: Any, builder: Any, _sig: Any, args: Any) -> Any:
+            leading = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+            return builder.sub(ir.Constant(ir.IntType(64), 63), leading)
+
+        return types.uint64(types.uint64), build
+
+    @intrinsic
     def byte_swap(_context: Any, word: Any) -> Any:
         """The word with its eight bytes in reverse order: a chess board with its ranks mirrored."""
 
@@ -97,6 +107,10 @@ else:
         """Index of the lowest bit set; 64 where there is none."""
         bits = int(word)
         return np.uint64((bits & -bits).bit_length() - 1 if bits else 64)
+
+    def highest(word: np.uint64) -> np.uint64:
+        """Index of the highest bit set; the word is not 0."""
+        return np.uint64(int(word).bit_length() - 1)
 
     def byte_swap(word: np.uint64) -> np.uint64:
         """The word with its eight bytes in reverse order: a chess board with its ranks mirrored."""
