@@ -14,15 +14,24 @@ _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _12, _27, _30, _31 = np.uint64(12), np.uint64(27), np.uint64(30), np.uint64(31)
 
 
+def _mixed(z: int) -> int:
+    """A step's state to its random word, in plain integers: for seeds and tables, which are made before kernels run."""
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+    return z ^ z >> 31
+
+
 def seed_of(*numbers: int) -> np.uint64:
     """A generator's first state from some numbers, each mixed in, so that neighbours share nothing."""
     state = 0
     for number in numbers:
-        z = (state + number + 1) * 0x9E3779B97F4A7C15 % 2**64
-        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
-        state = z ^ z >> 31
+        state = _mixed((state + number + 1) * int(_STEP) % 2**64)
     return np.uint64(state)
+
+
+def fixed_words(count: int, seed: int) -> Array:
+    """[count] uint64: the generator's words from ``seed`` on, the same on every machine; for tables of hash keys."""
+    return np.array([_mixed((seed + (i + 1) * int(_STEP)) % 2**64) for i in range(count)], np.uint64)
 
 
 @njit

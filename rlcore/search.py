@@ -20,7 +20,7 @@ from rlcore import reuse, roots
 from rlcore import tree as trees
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Batch, Evaluator, make_batch
-from rlcore.game import Game, History, new_history
+from rlcore.game import Game, History, gather_keys, new_history
 from rlcore.jit import Array, entry
 
 _TIE_BREAK = 1e-3
@@ -199,6 +199,7 @@ class Search:
             reuse.keep(self.tree, rows, past, history.length, games, self._lengths, self._pasts, room, kept)
             fresh = games[~kept]
         self._lengths[games] = 0
+        gather_keys(history, games)
         trees.reset(self.tree, fresh)
         size = self._wave(history, fresh, 0)
         if not self.batch.counts[: max(size, 0)].all():

@@ -12,6 +12,7 @@ Squares are numbered as the side to move sees the board, ranks mirrored for Blac
 import numpy as np
 
 from rlcore.jit import Array
+from rlcore.rng import fixed_words
 
 # The compass, clockwise from north, as (file, rank) steps. Its order is the order of the action planes.
 #
@@ -143,17 +144,6 @@ def _rights_kept() -> Array:
     return kept
 
 
-def _split_mix(count: int, seed: int) -> Array:
-    """[count] uint64 fixed random numbers (SplitMix64), the same on every machine and version."""
-    numbers = np.zeros(count, np.uint64)
-    for i in range(count):
-        seed = (seed + 0x9E3779B97F4A7C15) % 2**64
-        z = (seed ^ seed >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
-        numbers[i] = z ^ z >> 31
-    return numbers
-
-
 KNIGHT_ATTACKS = _leaper(KNIGHT_STEPS)
 KING_ATTACKS = _leaper(QUEEN_STEPS)
 LINE_WHOLE, LINE_INNER, LINE_ATTACKS = _lines()
@@ -162,7 +152,7 @@ BETWEEN, THROUGH = _between()
 ACTION_OF, TARGET_OF = _actions()
 RIGHTS_KEPT = _rights_kept()
 
-_KEYS = _split_mix(2 * 6 * 64 + 16 + 64 + 1, seed=1)
+_KEYS = fixed_words(2 * 6 * 64 + 16 + 64 + 1, seed=1)
 PIECE_KEYS = _KEYS[:768]  # by (colour * 6 + kind) * 64 + square, squares as White sees them
 CASTLING_KEYS = _KEYS[768:784]  # by rights as White sees them
 EN_PASSANT_KEYS = _KEYS[784:848]

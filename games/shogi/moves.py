@@ -101,7 +101,33 @@ def _add(actions: Array, n: np.uint64, direction: np.uint64, targets: Squares) -
 
 
 @njit
+def _add_small_moves(
+    actions: Array, n: np.uint64, pawns: Squares, silvers: Squares, golds: Squares, allowed: Squares
+) -> np.uint64:
+    """Pawns, silvers and golds. Pawns and silvers may promote: by entering the zone, within it, and by leaving it."""
+    steppers = either(silvers, golds)
+    n = _add(actions, n, UP, both(either(without(up(pawns), LAST_ROW), up(steppers)), allowed))
+    n = _add(actions, n, UP_LEFT, both(up_left(steppers), allowed))
+    n = _add(actions, n, UP_RIGHT, both(up_right(steppers), allowed))
+    n = _add(actions, n, LEFT, both(left(golds), allowed))
+    n = _add(actions, n, RIGHT, both(right(golds), allowed))
+    n = _add(actions, n, DOWN, both(down(golds), allowed))
+    n = _add(actions, n, DOWN_LEFT, both(down_left(silvers), allowed))
+    n = _add(actions, n, DOWN_RIGHT, both(down_right(silvers), allowed))
+    if (pawns[0] | silvers[0]) & _NEAR_ZONE != ZERO:
+        entering = both(allowed, ZONE)
+        inside = both(silvers, ZONE)
+        n = _add(actions, n, UP + PROMOTE, both(up(either(pawns, silvers)), entering))
+        n = _add(actions, n, UP_LEFT + PROMOTE, both(up_left(silvers), entering))
+        n = _add(actions, n, UP_RIGHT + PROMOTE, both(up_right(silvers), entering))
+        n = _add(actions, n, DOWN_LEFT + PROMOTE, both(down_left(inside), allowed))
+        n = _add(actions, n, DOWN_RIGHT + PROMOTE, both(down_right(inside), allowed))
+    return n
+
+
+@njit
 def _add_knight_moves(actions: Array, n: np.uint64, knights: Squares, allowed: Squares) -> np.uint64:
+    """Two up and one aside. They must promote on the last two rows."""
     upper = up(knights)
     for direction in (UP2_LEFT, UP2_RIGHT):
         targets = both(up_left(upper) if direction == UP2_LEFT else up_right(upper), allowed)
@@ -167,32 +193,6 @@ def _add_moves(
         n = _add(actions, n, UP_RIGHT, both(up_right(dragons), allowed))
         n = _add(actions, n, DOWN_LEFT, both(down_left(dragons), allowed))
         n = _add(actions, n, DOWN_RIGHT, both(down_right(dragons), allowed))
-    return n
-
-
-@njit
-def _add_small_moves(
-    actions: Array, n: np.uint64, pawns: Squares, silvers: Squares, golds: Squares, allowed: Squares
-) -> np.uint64:
-    """Pawns, silvers and golds. Pawns and silvers may promote: by entering the zone, within it, and by leaving it."""
-    both_ways = either(silvers, golds)
-    n = _add(actions, n, UP, both(either(without(up(pawns), LAST_ROW), up(both_ways)), allowed))
-    n = _add(actions, n, UP_LEFT, both(up_left(both_ways), allowed))
-    n = _add(actions, n, UP_RIGHT, both(up_right(both_ways), allowed))
-    n = _add(actions, n, LEFT, both(left(golds), allowed))
-    n = _add(actions, n, RIGHT, both(right(golds), allowed))
-    n = _add(actions, n, DOWN, both(down(golds), allowed))
-    n = _add(actions, n, DOWN_LEFT, both(down_left(silvers), allowed))
-    n = _add(actions, n, DOWN_RIGHT, both(down_right(silvers), allowed))
-    near = pawns[0] | silvers[0]
-    if near & _NEAR_ZONE != ZERO:
-        entering = both(allowed, ZONE)
-        inside = both(silvers, ZONE)
-        n = _add(actions, n, UP + PROMOTE, both(up(either(pawns, silvers)), entering))
-        n = _add(actions, n, UP_LEFT + PROMOTE, both(up_left(silvers), entering))
-        n = _add(actions, n, UP_RIGHT + PROMOTE, both(up_right(silvers), entering))
-        n = _add(actions, n, DOWN_LEFT + PROMOTE, both(down_left(inside), allowed))
-        n = _add(actions, n, DOWN_RIGHT + PROMOTE, both(down_right(inside), allowed))
     return n
 
 

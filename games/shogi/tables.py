@@ -16,6 +16,7 @@ import numpy as np
 
 from games.shogi.squares import Squares
 from rlcore.jit import Array
+from rlcore.rng import fixed_words
 
 NUM_DIRECTIONS = 27
 NUM_ACTIONS = NUM_DIRECTIONS * 81
@@ -89,17 +90,6 @@ def _direction_between() -> Array:
     return table.ravel()
 
 
-def _split_mix(count: int, seed: int) -> Array:
-    """[count] uint64 random words (SplitMix64)."""
-    mask, words = (1 << 64) - 1, []
-    for _ in range(count):
-        seed = seed + 0x9E3779B97F4A7C15 & mask
-        word = (seed ^ seed >> 30) * 0xBF58476D1CE4E5B9 & mask
-        word = (word ^ word >> 27) * 0x94D049BB133111EB & mask
-        words.append(word ^ word >> 31)
-    return np.array(words, np.uint64)
-
-
 STEP_ATTACKS = _step_attacks()  # by (5 * faces the other way + stepper) * 81 + square
 RAYS = words([_board(_ray(square, d)) for d in map(np.uint64, range(8)) for square in range(81)] + [0] * 81)
 """[9 * 81, 2] uint64 by direction * 81 + square: to the edge of the board, without the square itself; 8: nothing."""
@@ -116,7 +106,7 @@ ZONE = pair((1 << 27) - 1)
 """Where pieces promote: the last three rows."""
 LAST_ROW, LAST_TWO_ROWS = pair((1 << 9) - 1), pair((1 << 18) - 1)
 
-_KEYS = _split_mix(2 * 15 * 81 + 2 * 8 * 19 + 1, seed=2)
+_KEYS = fixed_words(2 * 15 * 81 + 2 * 8 * 19 + 1, seed=2)
 PIECE_KEYS = _KEYS[:2430]  # by (colour * 15 + code) * 81 + square, squares as Black sees them
 HAND_KEYS = _KEYS[2430:2734]  # by (colour * 8 + code) * 19 + how many
 WHITE_KEY = _KEYS[2734]
