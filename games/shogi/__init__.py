@@ -6,9 +6,16 @@ attacks    what attacks what
 moves      every legal action of a position
 rules      positions, playing a move, endings
 encoding   what the network sees
+sfen       positions as text, and for the eye
+usi        moves as text
+records    what CSA and KIF share: a game read, moves played one after the other
+japanese   names of moves: Japanese and Western
+csa        game files as computers exchange them
+kif        game files as people read them
 """
 
 from games.shogi.attacks import in_check
+from games.shogi.csa import read_csa, write_csa
 from games.shogi.encoding import (
     BOARD,
     BOARD_WORDS,
@@ -20,7 +27,10 @@ from games.shogi.encoding import (
     pack,
     pack_leaf,
 )
+from games.shogi.japanese import from_japanese, from_western, to_japanese, to_western
+from games.shogi.kif import read_kif, write_kif
 from games.shogi.moves import legal_actions
+from games.shogi.records import ShogiGame
 from games.shogi.rules import (
     DISCOUNT,
     MAX_LEGAL,
@@ -37,10 +47,13 @@ from games.shogi.rules import (
     piece_at,
     position_key,
 )
+from games.shogi.sfen import read, show, write
 from games.shogi.tables import NUM_ACTIONS
+from games.shogi.usi import from_text, to_text
 
 FILE_SUFFIX = "csa"
 COMMENT = "'"
+write_game = write_csa
 
 __all__ = [
     "BOARD",
@@ -58,8 +71,12 @@ __all__ = [
     "STEP_BOARDS",
     "STEP_COUNTS",
     "Ending",
+    "ShogiGame",
     "apply",
     "can_declare",
+    "from_japanese",
+    "from_text",
+    "from_western",
     "in_check",
     "init",
     "legal_actions",
@@ -71,4 +88,15 @@ __all__ = [
     "pack_leaf",
     "piece_at",
     "position_key",
+    "read",
+    "read_csa",
+    "read_kif",
+    "show",
+    "to_japanese",
+    "to_text",
+    "to_western",
+    "write",
+    "write_csa",
+    "write_game",
+    "write_kif",
 ]

@@ -1,0 +1,277 @@
+"""KIF, the files of games that Japanese players read and write, in the form of Kakinoki's Kifu for Windows.
+
+http://kakinoki.o.oo7.jp/kif_format.html
+"""
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import TextIO
+
+from games.errors import BadMove, BadPosition, shown
+from games.shogi.japanese import JAPANESE_NAMES, from_japanese, japanese_square
+from games.shogi.records import Replay, ShogiGame, move_texts
+from games.shogi.rules import Ending
+from games.shogi.sfen import KANJI, WHITE, build, kanji_number, pieces_of, show
+from games.shogi.usi import code_at, origin
+from rlcore.jit import Array
+
+__all__ = ["read_kif", "write_kif"]
+
+_KEYWORDS = {"先手": "Black", "後手": "White", "棋戦": "Event", "場所": "Site", "開始日時": "Date", "戦型": "Opening"}
+_HANDICAP_NAMES = {"先手": "下手", "後手": "上手"}
+_HANDICAPS = {
+    "香落ち": "11",
+    "右香落ち": "91",
+    "角落ち": "22",
+    "飛車落ち": "82",
+    "飛香落ち": "82 11",
+    "二枚落ち": "82 22",
+    "三枚落ち": "82 22 11",
+    "四枚落ち": "82 22 11 91",
+    "五枚落ち": "82 22 11 91 81",
+    "左五枚落ち": "82 22 11 91 21",
+    "六枚落ち": "82 22 11 91 21 81",
+    "左七枚落ち": "82 22 11 91 21 81 31",
+    "右七枚落ち": "82 22 11 91 21 81 71",
+    "八枚落ち": "82 22 11 91 21 81 31 71",
+    "十枚落ち": "82 22 11 91 21 81 31 71 41 61",
+}
+"""The squares from which the stronger player, White, who then begins, takes pieces off the board."""
+_END_WORDS = {
+    (Ending.CHECKMATE, -1): "詰み",
+    (Ending.STALEMATE, -1): "詰み",
+    (Ending.REPETITION, 0): "千日手",
+    (Ending.DECLARATION, 1): "入玉勝ち",
+    (Ending.RESIGNATION, -1): "投了",
+    (Ending.TIME, -1): "切れ負け",
+}
+"""By ending and value for the side to move. All other draws are 持将棋, all other losses fouls."""
+_ENDINGS = {
+    "詰み": (Ending.CHECKMATE, -1),
+    "投了": (Ending.RESIGNATION, -1),
+    "切れ負け": (Ending.TIME, -1),
+    "反則負け": (Ending.ILLEGAL_MOVE, -1),
+    "反則勝ち": (Ending.ILLEGAL_MOVE, 1),
+    "千日手": (Ending.REPETITION, 0),
+    **dict.fromkeys(("入玉勝ち", "入玉宣言", "宣言勝ち"), (Ending.DECLARATION, 1)),
+    **dict.fromkeys(("持将棋", "引き分け", "最大手数"), (Ending.MAX_PLIES, 0)),
+    **dict.fromkeys(("中断", "不詰"), (Ending.ONGOING, 0)),
+}
+
+
+def write_kif(
+    actions: Sequence[int] | Array,
+    headers: Mapping[str, str] | None = None,
+    ending: int = Ending.ONGOING,
+    value: float = 0.0,
+    start: Array | None = None,
+) -> str:
+    """A game as KIF, ending with an empty line.
+
+    Args:
+        actions: the moves in order.
+        headers: Black, White, Event, Site, Date, Opening; others are written under their own name.
+        ending: why the game ended, an ``Ending``.
+        value: what it is worth for the side to move after the last move: -1, 0 or 1.
+        start: the row the game began from; none = the start position. KIF counts moves from 1.
+
+    Raises:
+        BadMove: an action is not legal where it is played; says at which ply.
+    """
+    moves, first, last = move_texts(actions, start, _move_text)
+    handicap = _handicap_names().get(int(first["key"]))
+    handicapped = handicap not in ("平手", None)
+    lines = [f"手合割：{handicap}"] if handicap else [*show(first).splitlines(), *["後手番"] * int(first["turn"])]
+    names = {header: word for word, header in _KEYWORDS.items()}
+    for key, content in (headers or {}).items():
+        word = re.sub(r"[：:\s]+", " ", names.get(key, key)).strip()
+        word = _HANDICAP_NAMES.get(word, word) if handicapped else word
+        lines.append(f"{word}：" + re.sub(r"\s+|[^\x20-\uffff]", " ", str(content)))
+    lines.append("手数----指手---------消費時間--")
+    lines += [f"{number:>4} {move}   ( 0:00/00:00:00)" for number, move in enumerate(moves, start=1)]
+    word, result = _end_of(Ending(ending), value, int(last["turn"]) ^ 1, "下上" if handicapped else "先後")
+    lines += [f"{len(moves) + 1:>4} {word}", f"まで{len(moves)}手で{result}"]
+    return "\n".join([*lines, "", ""])
+
+
+def _move_text(state: Array, action: int, previous: int | None) -> str:
+    """Such as ７六歩(77), 同　銀成(31) or ５五角打."""
+    start, target = origin(state, action), action % 81
+    mirror = 80 * int(state["turn"])
+    square = japanese_square(abs(mirror - target), None if previous is None else abs(mirror - (80 - previous % 81)))
+    if start == 81:
+        return f"{square}{JAPANESE_NAMES[action // 81 - 19]}打"
+    promotes, seen = "成" if action >= 10 * 81 else "", abs(mirror - start)
+    return f"{square}{JAPANESE_NAMES[code_at(state, start)]}{promotes}({9 - seen % 9}{seen // 9 + 1})"
+
+
+def _end_of(ending: Ending, value: float, last: int, sides: str) -> tuple[str, str]:
+    """The word that takes the place of a last move, and the result in words; ``last`` is who moved last."""
+    sign = (value > 0.0) - (value < 0.0)
+    if ending == Ending.ONGOING:
+        return "中断", "中断"
+    word = _END_WORDS.get((ending, sign)) or ("持将棋", "反則勝ち", "反則負け")[sign]
+    if sign == 0:
+        return word, word
+    mover, winner = sides[last ^ 1], sides[last if sign < 0 else last ^ 1]
+    fouls = {"反則負け": f"{mover}手の反則負け", "反則勝ち": f"{mover}手の反則勝ち", "入玉勝ち": f"{mover}手の入玉勝ち"}
+    return word, fouls.get(word, f"{winner}手の勝ち")
+
+
+def _handicap_row(name: str) -> Array:
+    """The position that 手合割 names.
+
+    Raises:
+        BadPosition: no handicap has the name.
+    """
+    if name == "平手":
+        return Replay().start
+    if name not in _HANDICAPS:
+        raise BadPosition(f"the handicap {shown(name)} is not known")
+    board = pieces_of(Replay().start)
+    for square in _HANDICAPS[name].split():
+        board[9 * int(square[1]) - int(square[0])] = 0
+    return build(board, ([0] * 8, [0] * 8), 1)
+
+
+@cache
+def _handicap_names() -> dict[int, str]:
+    """The names by the key of the position."""
+    return {int(_handicap_row(name)["key"]): name for name in ("平手", *_HANDICAPS)}
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def read_kif(source: str | TextIO) -> Iterator[ShogiGame]:
+    """The games of a KIF text or open file: one, or several one after the other. Variations are left out.
+
+    Raises:
+        BadMove: a line or a move cannot be read, or a move is not legal; says in which line.
+        BadPosition: a game begins from a position that cannot be played on.
+    """
+    game, number = _Reader(), 0
+    try:
+        for line in io.StringIO(source) if isinstance(source, str) else source:
+            number += 1
+            text = line.lstrip("\ufeff").rstrip()
+            header = _HEADER.match(text)
+            if header and header[1] != "変化" and (game.is_over or (game.replay and game.replay.actions)):
+                yield game.finish()
+                game = _Reader()
+            game.read_line(text, header)
+        if game.headers or game.ranks or game.replay:
+            yield game.finish()
+    except (BadMove, BadPosition) as error:
+        raise type(error)(f"line {number} of the KIF: {error}") from None
+
+
+_HEADER = re.compile(r"([^\s：:0-9*#&|][^\s：:]*)[：:](.*)")
+_MOVE = re.compile(r"\s*[0-9]+\s+(.*?)\s*(?:\( *[0-9]+:[0-9].*)?\+?")
+_RESULT = re.compile(
+    r"\s*まで、?[0-9]+手で(?:([先後下上])手の(勝ち|反則勝ち|反則負け|入玉勝ち)|(千日手|持将棋|中断))?.*"
+)
+_BLACK_NAMES, _WHITE_NAMES = ("先手", "下手"), ("後手", "上手")
+_TO_MOVE = {f"{name}番": side for side, names in enumerate((_BLACK_NAMES, _WHITE_NAMES)) for name in names}
+_COUNTS = {kanji_number(count): count for count in range(1, 19)} | {"": 1}
+
+
+class _Reader:
+    """One game, line by line."""
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+        self.handicap = ""
+        self.ranks: list[str] = []  # of a diagram
+        self.hands = ([0] * 8, [0] * 8)
+        self.turn = 0
+        self.replay: Replay | None = None  # none before the first move
+        self.ending: tuple[Ending, int] = (Ending.ONGOING, 0)
+        self.is_over = False  # what follows is a variation, or the next game
+
+    def finish(self) -> ShogiGame:
+        return self._game().finish(self.headers, self.ending[0], float(self.ending[1]))
+
+    def read_line(self, text: str, header: re.Match[str] | None) -> None:
+        if not text or text[0] in "*#&" or self.is_over:
+            return
+        if header:
+            self._read_header(header[1], header[2].strip())
+        elif text[0] == "|":
+            self.ranks.append(text)
+        elif text in _TO_MOVE:
+            self.turn = _TO_MOVE[text]
+        elif result := _RESULT.fullmatch(text):
+            self._read_result(*result.groups())
+        elif not re.match(r"\+---|手数|\s*９", text):
+            self._read_move(text)
+
+    def _read_header(self, key: str, content: str) -> None:
+        side, _, held = key.partition("の")
+        if key == "変化":
+            self.is_over = True
+        elif self.replay is not None:
+            raise BadMove(f"{shown(key)} stands after the position is complete")
+        elif held == "持駒" and side in (*_BLACK_NAMES, *_WHITE_NAMES):
+            _read_hand(self.hands[side in _WHITE_NAMES], content)
+        elif key == "手合割":
+            self.handicap = content
+        else:
+            word = {"下手": "先手", "上手": "後手", "対局日": "開始日時"}.get(key, key)
+            self.headers[_KEYWORDS.get(word, word)] = content
+
+    def _read_move(self, text: str) -> None:
+        move = _MOVE.fullmatch(text) if len(text) < 200 else None
+        if move is None:
+            raise BadMove(f"{shown(text)} is no line of KIF")
+        game = self._game()
+        if move[1] in _ENDINGS:
+            self.ending, self.is_over = _ENDINGS[move[1]], True
+        else:
+            game.play(from_japanese(game.row, move[1], game.actions[-1] if game.actions else None))
+
+    def _read_result(self, side: str | None, how: str | None, word: str | None) -> None:
+        """The line まで..., where no word for the end has come before."""
+        self.is_over, turn = True, int(self._game().row["turn"])
+        if side and how:
+            won = (side in "先下") == (turn == 0)  # the side to move is named
+            won = won != (how == "反則負け")
+            ending = {"勝ち": Ending.RESIGNATION, "入玉勝ち": Ending.DECLARATION}.get(how, Ending.ILLEGAL_MOVE)
+            self.ending = (ending, 1 if won else -1)
+        elif word:
+            self.ending = _ENDINGS[word]
+
+    def _game(self) -> Replay:
+        """The game, begun where it is not yet."""
+        if self.replay is None:
+            if self.ranks:
+                start = build(_read_diagram(self.ranks), self.hands, self.turn)
+            else:
+                start = _handicap_row(self.handicap or "平手")
+            self.replay = Replay(start)
+        return self.replay
+
+
+def _read_hand(hand: list[int], text: str) -> None:
+    for item in text.split():
+        kind, count = KANJI.find(item[0]), _COUNTS.get(item[1:])
+        if item == "なし":
+            continue
+        if not 1 <= kind <= 7 or count is None or hand[kind]:
+            raise BadPosition(f"{shown(item)} is no part of a hand such as 飛　歩二")
+        hand[kind] = count
+
+
+def _read_diagram(ranks: list[str]) -> list[int]:
+    if len(ranks) != 9:
+        raise BadPosition(f"the diagram has {len(ranks)} ranks instead of 9")
+    board = []
+    for rank in ranks:
+        cells = rank[1:19].translate({ord("王"): "玉", ord("竜"): "龍"})
+        if not re.fullmatch(rf"(?:[ v][{KANJI}]){{9}}", cells):
+            raise BadPosition(f"{shown(rank)} is no rank of a diagram")
+        codes = [KANJI.index(letter) for letter in cells[1::2]]
+        board += [code + WHITE * (mark == "v") if code else 0 for code, mark in zip(codes, cells[::2], strict=True)]
+    return board
