@@ -17,7 +17,7 @@ from typing import NamedTuple
 import cshogi
 import shogi
 
-MOST_LEAVES, CHECKED_LEAVES = 1_000_000, 8_000
+MOST_LEAVES, CHECKED_LEAVES = 5_000_000, 8_000
 EACH = 12
 START = "lnsgkgsnl/1r5b1/ppppppppp/9/9/9/PPPPPPPPP/1B5R1/LNSGKGSNL b - 1"
 MEN = "P" * 18 + "LNSG" * 4 + "BR" * 2
@@ -236,7 +236,7 @@ def collected(rng: random.Random) -> Iterator[tuple[str, str]]:
                 continue
             position = see(sfen)
             wanted = [name for name, has in FEATURES.items() if kept[name] < EACH and has(position)]
-            if wanted and position.moves and leaves(cshogi.Board(sfen), 2) <= MOST_LEAVES:
+            if wanted and position.moves and leaves(cshogi.Board(sfen), 2) <= 200_000:
                 kept[wanted[0]] += 1
                 seen.add(sfen)
                 yield wanted[0], sfen
