@@ -2,23 +2,39 @@
 
     errors    what can be wrong with positions and moves that come as text
     chess/    chess with complete rules, AlphaZero's actions and planes; FEN, UCI, SAN, PGN
+    shogi/    shogi with complete rules, AlphaZero's planes; SFEN, USI, CSA, KIF, Japanese and Western names of moves
 
 A game is a module with the names listed in ``rlcore.game``. To add one, write the module and name it in
-``GAMES``. Nothing heavy is imported here: ``load`` brings in the rules and the compiler.
+``GameName``: everything that takes a game's name, command lines among them, then knows it. Nothing heavy is imported
+here: ``load`` brings in the rules and the compiler.
 """
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from games.errors import UnknownGame, shown
 
 if TYPE_CHECKING:
     from rlcore.game import Game
 
-__all__ = ["GAMES", "load"]
+__all__ = ["GAMES", "GameName", "check_name", "load"]
 
-GAMES = {"chess": "games.chess"}
-"""The module of every game, by the name it has on the command line."""
+GameName = Literal["chess", "shogi"]
+"""The games, by the names that they have on the command line and in ``games/``."""
+
+GAMES: tuple[GameName, ...] = get_args(GameName)
+
+
+def check_name(name: str) -> GameName:
+    """The name, known to be a game's.
+
+    Raises:
+        UnknownGame: no game has it.
+    """
+    for known in GAMES:
+        if name == known:
+            return known
+    raise UnknownGame(f"there is no game called {shown(name)}; the games are: {', '.join(GAMES)}")
 
 
 @cache
@@ -28,8 +44,7 @@ def load(name: str) -> "Game":
     Raises:
         UnknownGame: no game has the name.
     """
-    if name not in GAMES:
-        raise UnknownGame(f"there is no game called {shown(name)}; the games are: {', '.join(sorted(GAMES))}")
+    module = f"games.{check_name(name)}"
     from rlcore.game import bind_game
 
-    return bind_game(name, GAMES[name])
+    return bind_game(name, module)

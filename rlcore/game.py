@@ -18,7 +18,13 @@ A game is a module of free jitted functions over one row of a structured array (
     pack_leaf(state, words)                             the counts of the newest position
     to_text(state, action), from_text(state, text)      moves as text
     read(state, text), write(state)                     positions as text
-    write_game(actions, headers, ending, value) -> str  a whole game as text; FILE_SUFFIX, what such a file ends in
+    PAST            tuple         names of fields that tell of the moves before; text does not hold them, ``read``
+                                  sets them to zero
+    write_game(actions, headers, ending, value, start) -> str    a whole game as text, such that texts can follow each
+                                  other in a file; headers by PGN's names (Event, Date, White, Black ...), ``start``
+                                  a row or None, the usual start position
+    FILE_SUFFIX     str           what the name of such a file ends in
+    COMMENT         str           what a line begins with that readers of such files pass over, between games too
     show(state)                                         the position as a small picture in text
     Ending          IntEnum       why a game ended, 0 = it goes on; MAX_PLIES and RESIGNATION among its names
     read_puzzles(lines) -> list                         puzzles with their solutions, where the game has such

@@ -73,7 +73,7 @@ def divide(game: "Game", state: Array, depth: int) -> Iterator[tuple[str, int]]:
 
 
 def read_suite(game: "Game", lines: Iterable[str]) -> list[Case]:
-    """The counts of a suite: a position a line, as in ``FEN ;D1 20 ;D2 400``; ``#`` begins a comment.
+    """The counts of a suite: a position a line, as in ``POSITION ;D1 20 ;D2 400``; ``#`` begins a comment.
 
     Raises:
         PerftError: a line that has another form, a depth out of range, or a position that cannot be read.

@@ -9,12 +9,14 @@ import tyro
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from games import GAMES
+
 
 @dataclass
 class Settings:
     """Play a match between two engines; shows the score and the difference in Elo, each with a 95 % interval."""
 
-    game: str = "chess"
+    game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "chess"
     """The game."""
     engine: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="ENGINE")] = ()
     """Given twice: a run, a checkpoint's folder, 'untrained' (the search without a network) or 'random'.

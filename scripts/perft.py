@@ -9,21 +9,23 @@ import tyro
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from games import GAMES
+
 
 @dataclass
 class Settings:
     """Count the move sequences of a length from a position (perft), or check a suite of known counts."""
 
-    game: str = "chess"
+    game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "chess"
     """The game."""
-    fen: str = "startpos"
-    """The position to count from."""
+    fen: Annotated[str, tyro.conf.arg(aliases=["--sfen"])] = "startpos"
+    """The position to count from: chess as FEN, shogi as SFEN."""
     depth: int = 5
     """The length in plies, 1 to 20."""
     divide: bool = False
     """Also print the count after each first move."""
     suite: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Instead, check the counts in a file of lines such as 'FEN ;D1 20 ;D2 400'."""
+    """Instead, check the counts in a file of lines such as 'POSITION ;D1 20 ;D2 400'."""
     max_depth: int = 20
     """Leave out the suite's counts beyond this depth."""
 

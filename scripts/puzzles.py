@@ -3,11 +3,13 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from games import GAMES
 
 
 @dataclass
@@ -16,7 +18,7 @@ class Settings:
 
     suite: Path
     """The puzzles; of chess, an EPD file with the operations bm (solutions), dm (mate in so many moves) and id."""
-    game: str = "chess"
+    game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "chess"
     """The game."""
     engine: str = ""
     """A run, a checkpoint's folder, or 'untrained' (the search without a network). Default: runs/<game>."""

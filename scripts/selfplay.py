@@ -8,18 +8,20 @@ import tyro
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # the clone; and scripts/selfplay.py must not hide selfplay/
 
+from games import UnknownGame
 from selfplay.config import Config, ConfigError, read_config
-from selfplay.presets import DEFAULT, HELP, run_folder, take_preset, with_preset
+from selfplay.presets import DEFAULT, HELP, named_run, take_preset, with_preset
 
 
 def read_settings() -> Config:
     """The command line's settings; what it leaves out is as in its preset, else as in the run that it goes on with."""
     preset, flags = take_preset(sys.argv[1:])
-    path = run_folder(flags) / "config.json"
+    start = named_run(flags)
+    path = start.folder() / "config.json"
     if path.exists():
-        start = dataclasses.replace(read_config(path), max_minutes=Config().max_minutes)
+        start = dataclasses.replace(read_config(path), max_minutes=start.max_minutes)
     else:
-        start, preset = Config(), DEFAULT if preset is None else preset
+        preset = DEFAULT if preset is None else preset
     if preset is not None:
         start = with_preset(start, preset)
     return tyro.cli(Config, args=flags, default=start, description=f"{Config.__doc__}\n\n{HELP}")
@@ -34,7 +36,7 @@ def main() -> int:
         from selfplay.log import LogError
         from selfplay.loop import train
         from selfplay.report import Report
-    except (ConfigError, OSError) as error:
+    except (ConfigError, UnknownGame, OSError) as error:
         return fail(error)
     except KeyboardInterrupt:
         print("Stopped before training began.")
@@ -45,7 +47,7 @@ def main() -> int:
     except (ConfigError, CheckpointError, LogError, MetricsError, NonFiniteError, FloatingPointError, OSError) as error:
         return fail(error)
     except MemoryError:
-        return fail("there is not enough memory for this many games and simulations")
+        return fail("there is not enough memory for this network and this many games and simulations")
     return 0
 
 

@@ -9,7 +9,7 @@ In the order of dependence:
     actor           many games in lockstep
     window          the replay window; positions rebuilt from moves
     learner         window to gradient steps to published weights
-    gamefile        the finished games as text: PGN
+    gamefile        the finished games as text
     report          progress in lines, alarms, summary
     picture         the live screen, and the picture at the end
     run             a run's folder and parts; one round of it; going on after a kill

@@ -1,4 +1,4 @@
-"""Settings of a self-play run. Standard library only, so that ``--help`` answers at once."""
+"""Settings of a self-play run. Nothing heavy is imported, so that ``--help`` answers at once."""
 
 import dataclasses
 import json
@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from games import GameName
 from rlcore.config import NetworkConfig, Runtime, SearchConfig, require
 
+MOST_PLIES = 10_000
 _MOST_SIMULATIONS = 65_535  # what a game record has room for
 
 
@@ -48,8 +50,8 @@ class ActorConfig:
         require(self, {"quick_simulations": 1, "resign": 0, "resign_moves": 1})
         if self.random_plies >= self.max_plies:
             raise ValueError(f"random_plies ({self.random_plies}) must be below max_plies ({self.max_plies})")
-        if self.max_plies > 10_000:
-            raise ValueError(f"max_plies must be at most 10000, not {self.max_plies}")
+        if self.max_plies > MOST_PLIES:
+            raise ValueError(f"max_plies must be at most {MOST_PLIES}, not {self.max_plies}")
         if not 0.0 < self.full_share <= 1.0:
             raise ValueError(f"full_share must be above 0 and at most 1, not {self.full_share}")
         if not self.resign < 0.5:
@@ -106,7 +108,7 @@ class LearnerConfig:
 class Config:
     """Train a game engine by self-play, from nothing. Run it again to go on where it stopped."""
 
-    game: Literal["chess"] = "chess"
+    game: GameName = "chess"
     """What to play."""
     run_dir: Path | None = None
     """Where everything lies: checkpoints, games, metrics, pictures. Default: runs/<game>."""

@@ -1,4 +1,8 @@
-"""The finished games as text, for people and other programs: chess as PGN."""
+"""The finished games as text, for people and other programs, in the format that the game writes.
+
+After each game stands a line that readers of the format skip, ``% game 12`` in PGN and ``' game 12`` in CSA: by these lines alone it is known
+which games are in the file and where each ends, so no format need be understood here.
+"""
 
 import os
 import re
@@ -8,8 +12,6 @@ from pathlib import Path
 from rlcore.game import Game
 from selfplay.log import GameLog
 from selfplay.record import GameRecord
-
-_ID = re.compile(rb'\[Round "(\d+)"\]')
 
 
 class GameFile:
@@ -36,24 +38,18 @@ class GameFile:
         if not self.path.exists():
             return set()
         with self.path.open("r+b") as file:
-            text = file.read()
-            end = text.rfind(b"\n\n")
-            # a game is its tags, an empty line, its moves, an empty line: without the second one it is torn
-            blocks = [m.start() for m in re.finditer(rb"^\[Event ", text, re.MULTILINE)]
-            if blocks and text[blocks[-1] :].count(b"\n\n") < 2:
-                end = blocks[-1] - 2
-            end = max(end + 2, 0)
-            file.truncate(end)
-        return {int(number) for number in _ID.findall(text[:end])}
+            ends = list(re.finditer(rb"^%b game (\d+)\n" % re.escape(self.game.COMMENT.encode()), file.read(), re.M))
+            file.truncate(ends[-1].end() if ends else 0)
+        return {int(end[1]) for end in ends}
 
     def append(self, records: Iterable[GameRecord]) -> None:
         """Write games. The names of the players are the versions of the network that played."""
         for record in records:
             versions = sorted({record.first_version, record.last_version})
-            name = f"rlcore, weights {' to '.join(str(version) for version in versions)}"
+            name = f"rlcore (weights {' to '.join(str(version) for version in versions)})"
             headers = {"Event": "self-play", "Round": str(record.id), "White": name, "Black": name}
             text = self.game.write_game(record.actions, headers, record.ending, record.value)
-            self._file.write(text.encode())
+            self._file.write(f"{text}{self.game.COMMENT} game {record.id}\n".encode())
         self._file.flush()
 
     def close(self) -> None:

@@ -52,11 +52,7 @@ class Learner:
     def __init__(self, game: Game, config: Config, device: torch.device, low_precision: bool) -> None:
         self.game, self.config, self.device = game, config, device
         self.layout = game.layout(config.history)
-        generator = torch.Generator().manual_seed(config.seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
-            network = ResNet(config.network, self.layout.num_planes, game.BOARD, game.NUM_ACTIONS)
-        self.network: ResNet = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = self._new_network()
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = make_optimizer(self.network, config.learner)
         self.generator = np.random.default_rng(config.seed)
@@ -72,6 +68,25 @@ class Learner:
         """Positions that may still be trained on: each new one earns ``reuse`` of them, a step costs a batch."""
         self.seconds = 0.0
         """Time spent in gradient steps by this process."""
+
+    def _new_network(self) -> ResNet:
+        """An untrained network; the seed decides its weights.
+
+        Raises:
+            MemoryError: it is too large.
+        """
+        game, config = self.game, self.config
+        generator = torch.Generator().manual_seed(config.seed)
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+                network = ResNet(config.network, self.layout.num_planes, game.BOARD, game.NUM_ACTIONS)
+            placed: ResNet = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        except RuntimeError as error:
+            if "memory" not in str(error):
+                raise
+            raise MemoryError from error  # torch has none of its own
+        return placed
 
     def earn(self, positions: int) -> None:
         """Note new positions; they pay for ``reuse`` uses each."""

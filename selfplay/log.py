@@ -31,7 +31,7 @@ _ENTRY_MAGIC = b"\xf7game\r\n\x1a"
 _FILE = struct.Struct("<8sII32s")
 _ENTRY = struct.Struct("<8sIIQII")
 _SEALED = 12  # the checksum covers an entry from here on
-_MAX_PAYLOAD = 1 << 26  # bytes; a longer one is damage. The longest chess game takes under 2 MiB
+MAX_PAYLOAD = 1 << 26  # bytes of a game; a longer one is damage
 _CHUNK = 1 << 20
 
 Warn = Callable[[str], None]
@@ -268,8 +268,8 @@ def _file_header(game: str) -> bytes:
 def _entry(record: GameRecord) -> bytes:
     """A record's entry in the log."""
     payload = record.to_bytes()
-    if len(payload) > _MAX_PAYLOAD:
-        raise LogError(f"game {record.id} takes {len(payload)} bytes; at most {_MAX_PAYLOAD} are possible")
+    if len(payload) > MAX_PAYLOAD:
+        raise LogError(f"game {record.id} takes {len(payload)} bytes; at most {MAX_PAYLOAD} are possible")
     sealed = struct.pack("<IQII", len(payload), record.id, record.positions, 0) + payload
     return _ENTRY_MAGIC + struct.pack("<I", zlib.crc32(sealed)) + sealed
 
@@ -280,7 +280,7 @@ def _read_entry(file: BinaryIO) -> tuple[int, int, bytes] | None:
     if len(head) < _ENTRY.size:
         return None
     magic, checksum, length, game_id, positions, _ = _ENTRY.unpack(head)
-    if magic != _ENTRY_MAGIC or length > _MAX_PAYLOAD:
+    if magic != _ENTRY_MAGIC or length > MAX_PAYLOAD:
         return None
     payload = file.read(length)
     if len(payload) < length or zlib.crc32(payload, zlib.crc32(head[_SEALED:])) != checksum:

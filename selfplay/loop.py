@@ -233,6 +233,7 @@ class Loop:
             shares=self._shares(meter),
             board=board,
             board_title=title,
+            text_file=run.game_file.path.name if run.game_file is not None else "",
             reuse_target=config.learner.reuse,
             steps_due=max(learner.steps_due(), 0),
             most_fill=meter.ratio("offered", "waves") / rows,

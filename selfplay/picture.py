@@ -21,6 +21,7 @@ __all__ = ["FILE", "draw", "screen"]
 
 FILE = "progress.png"
 
+_LEAST_LEFT = 44  # columns for figures; the board gives way
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 
 
@@ -32,6 +33,7 @@ def screen(status: Status, warnings: Sequence[str], points: Sequence[Point], wid
 
     ``warnings`` are the alarms that are on, ``points`` the losses over the run.
     """
+    from rich.cells import cell_len
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -46,7 +48,10 @@ def screen(status: Status, warnings: Sequence[str], points: Sequence[Point], wid
     foot = foot[: max(0, height - len(head) - 1)]
     airy = height - len(head) - len(foot) >= 24
     room = height - len(head) - len(foot) - 2 * airy
-    right = min(46, max(30, 3 * width // 8)) if width >= 76 else 0
+    widths = sorted(map(cell_len, Text.from_ansi(status.board).plain.splitlines()))
+    board = widths[len(widths) // 2] if widths else 0  # a longer line, such as a full hand, is cut
+    right = max(min(46, 3 * width // 8), board + 4, 30)
+    right = right if width >= 76 and width - right >= _LEAST_LEFT else 0
     body = Table.grid()
     body.add_column(width=width - right, no_wrap=True)
     body.add_row(_left(status, width - right - 1, room), *([_right(status, points, right, room)] if right else []))
@@ -181,11 +186,11 @@ def _board(s: Status) -> "Text":
     """The board; where it has no colours, one side's pieces are told from the other's by letter case or glyph."""
     from rich.text import Text
 
-    text = Text.from_ansi(s.board.rstrip("\n"))
+    text = Text.from_ansi(s.board.rstrip("\n"), no_wrap=True, overflow="ellipsis")
     if not text.spans:
         text.highlight_regex(r"[A-Z♔-♙]", "bold")
-        text.highlight_regex(r"[a-z♚-♟]", "bold cyan")
-        text.highlight_regex(r"[.·\d|+-]|(?m:^\W*a b c .*$)", "not bold dim default")
+        text.highlight_regex(r"[a-z♚-♟]|v\w", "bold cyan")
+        text.highlight_regex(r"[.·・\d|+-]|(?m:^\W*a b c .*$)", "not bold dim default")
     return text
 
 

@@ -1,7 +1,8 @@
 """Settings that belong together, by the machine they are for: chosen with ``--preset``, changed flag by flag.
 
 A preset says how games are played, searched and learned from, and the size of the network; all else is the run's own.
-Only the first has been measured: the others are scaled from it and from published runs, and are to begin with.
+What goes by the game instead of the machine stands in ``BY_GAME``. Only the first has been measured: the others are
+scaled from it and from published runs, and are to begin with.
 
 ``alphazero`` is as published (Science 362:1140, with its pseudocode), as far as settings go. What differs:
 
@@ -17,16 +18,17 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from games import GameName, check_name
 from rlcore.config import NetworkConfig, SearchConfig
 from selfplay.config import ActorConfig, Config, ConfigError, LearnerConfig
 
-__all__ = ["DEFAULT", "HELP", "PRESETS", "Preset", "run_folder", "take_preset", "with_preset"]
+__all__ = ["BY_GAME", "DEFAULT", "HELP", "PRESETS", "Preset", "named_run", "take_preset", "with_preset"]
 
 
 class Preset(NamedTuple):
-    """The settings, and a line on what they are for."""
+    """The settings, for chess, and a line on what they are for."""
 
     text: str
     config: Config
@@ -88,9 +90,17 @@ PRESETS = {
 }  # fmt: skip
 """By name, from the smallest machine to the largest."""
 
+BY_GAME: dict[GameName, dict[str, dict[str, Any]]] = {
+    "shogi": {"actor": {"max_plies": 512}, "search": {"noise_alpha": 0.15}},
+}
+"""What another game has in every preset, whatever the machine."""
+
 
 HELP = f"--preset NAME sets all that goes by the size of the machine; other flags come on top. Default: {DEFAULT}.\n\n"
 HELP += "\n".join(f"  {name:<10} {preset.text}" for name, preset in PRESETS.items())
+for _game, _parts in BY_GAME.items():
+    _changed = [f"{part}.{name.replace('_', '-')} {value}" for part, values in _parts.items() for name, value in values.items()]
+    HELP += f"\n\nIn {_game} each has {', '.join(_changed)}."
 
 
 def take_preset(flags: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -108,11 +118,12 @@ def take_preset(flags: Sequence[str]) -> tuple[str | None, list[str]]:
     return known.preset, rest
 
 
-def run_folder(flags: Sequence[str]) -> Path:
-    """The run directory that a command line names, or its default.
+def named_run(flags: Sequence[str]) -> Config:
+    """The game and the run directory that a command line names; all else is as usual.
 
     Raises:
         ConfigError: a flag has no value.
+        UnknownGame: there is no game of that name.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--run-dir", "--run_dir", type=Path)
@@ -121,20 +132,18 @@ def run_folder(flags: Sequence[str]) -> Path:
         known, _ = parser.parse_known_args(flags)
     except argparse.ArgumentError as error:
         raise ConfigError(error) from None
-    folder: Path = replace(Config(), game=known.game, run_dir=known.run_dir).folder()
-    return folder
+    return Config(game=check_name(known.game), run_dir=known.run_dir)
 
 
 def with_preset(config: Config, name: str) -> Config:
-    """A run's settings with those of a preset in the place of its own.
+    """A run's settings with those of a preset for its game in the place of its own.
 
     Raises:
         ConfigError: there is no preset of that name.
     """
     if name not in PRESETS:
         raise ConfigError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
-    chosen = PRESETS[name].config
-    return replace(
-        config, history=chosen.history, actor=chosen.actor, search=chosen.search, network=chosen.network,
-        learner=chosen.learner,
-    )  # fmt: skip
+    machine, game = PRESETS[name].config, BY_GAME.get(config.game, {})
+    parts = {part: getattr(machine, part) for part in ("actor", "search", "network", "learner")}
+    parts = {part: replace(settings, **game.get(part, {})) for part, settings in parts.items()}
+    return replace(config, history=machine.history, **parts)

@@ -32,13 +32,13 @@ _HOLD, _SHOW = "\x1b[?2026h", "\x1b[?2026l"  # no half-drawn screens, where the 
 FILES = {
     "checkpoints": "the whole state; the same command goes on from there",
     "games.log": "every game, as moves and search results",
-    "games.pgn": "the games, for any chess program",
-    "games": "the games, for any chess program",
+    "": "the games as text, for other programs",
     "metrics.jsonl": "all figures over time",
     "tensorboard": "the same for TensorBoard",
     "config.json": "the settings",
 }
-"""What lies in a run directory, and what it is for; the summary lists what is there."""
+"""What lies in a run directory, and what it is for; the summary lists what is there. The games as text have
+a name of their own, `Status.text_file`."""
 
 
 @dataclass
@@ -76,6 +76,7 @@ class Status:
     shares: dict[str, float]  # of the actors' time: evaluate, tree, rest, idle; of the learner's: learn, wait
     board: str  # one game in progress, as lines of text; ANSI colours are kept
     board_title: str
+    text_file: str = ""  # name of the file that holds the games as text, such as "games.pgn"
     reuse_target: float = math.nan  # what reuse should come to
     steps_due: int = 0  # gradient steps that the games made so far pay for: what waits for the learner
     most_fill: float = 1.0  # what batch_fill is where every game of a search has a leaf to evaluate
@@ -238,7 +239,8 @@ def _sections(
         learned.append((f"against {match.opponent}", score + f"+{match.wins} ={match.draws} -{match.losses}"))
     if s.resign > 0:
         learned.append(("given up wrongly", resignation(s)))
-    files = [(name, text) for name, text in FILES.items() if (s.run_dir / name).exists()]
+    named = [(name or s.text_file, text) for name, text in FILES.items()]
+    files = [(name, text) for name, text in named if name and (s.run_dir / name).exists()]
     if picture is not None:
         name = picture.name if picture.parent == s.run_dir else str(picture)
         files.insert(0, (name, "losses, strength, game length and draws as a picture"))

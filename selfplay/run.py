@@ -27,7 +27,7 @@ from rlcore.jit import Array
 from rlcore.metrics import Metrics
 from rlcore.runtimes import make_evaluator, played_positions
 from selfplay.actor import Actor
-from selfplay.config import Config, ConfigError, read_config
+from selfplay.config import Config, ConfigError, parse_config, read_config
 from selfplay.gamefile import GameFile
 from selfplay.learner import Learner, StepLosses
 from selfplay.log import GameLog
@@ -76,7 +76,7 @@ def choose_device(name: str) -> torch.device:
 class Run:
     """All that a self-play run consists of, in memory and in its folder.
 
-        config.json  games.log  games.pgn  metrics.jsonl  checkpoints/  tensorboard/
+        config.json  games.log  games.<its suffix>  metrics.jsonl  checkpoints/  tensorboard/
 
     Opening the folder of an earlier run goes on with it: network, optimizer, counters and games in progress as of the
     newest intact checkpoint, finished games from the log.
@@ -105,6 +105,8 @@ class Run:
         self.mistakes: deque[bool] = deque(maxlen=_LATEST_CHECKS)
         """Of the latest games in which a side would have given up but was made to play on: whether it did not lose."""
         saved = checkpoint.load_newest(self.folder / "checkpoints", warn=report.line, framework="torch")
+        if saved is not None:  # config.json may have been lost
+            self._check_settings(parse_config(saved.state["config"], f"checkpoint {saved.name} of {self.folder}"))
         self._fill_window()
         self.actors = self._make_actors(saved)
         if saved is not None:
@@ -124,9 +126,11 @@ class Run:
         """Make the folder, or check that its run can be gone on with under these settings."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "config.json"
-        if not path.exists():
-            return
-        saved = read_config(path)
+        if path.exists():
+            self._check_settings(read_config(path))
+
+    def _check_settings(self, saved: Config) -> None:
+        """Refuse to go on with a run of other settings that cannot be changed."""
         for name in ("game", "network", "history", "learner.optimizer"):
             before, now = (attrgetter(name)(config) for config in (saved, self.config))
             if before != now:

@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 import games
+from games.errors import BadMove
 from rlcore.evaluators import make_batch
 from rlcore.game import new_history
+from selfplay.config import MOST_PLIES
+from selfplay.log import MAX_PAYLOAD
+from selfplay.record import ENTRY, HEADER, PLY
 
-NAMES = sorted(games.GAMES)
+NAMES = games.GAMES
 
 
 def random_games(game, seed, num_games=6, plies=120):
@@ -33,6 +37,32 @@ def random_games(game, seed, num_games=6, plies=120):
 
 def newest(book, g):
     return book.states[g, book.length[g] - 1]
+
+
+def told_by_text(game, state):
+    """The fields of a row as text holds them."""
+    return {name: 0 if name in game.PAST else state[name].tolist() for name in game.STATE.names}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sizes_fit_where_they_are_stored(name):
+    """Actions in records and batches, ply entries in records, whole games in the log, the policy head's planes."""
+    game = games.load(name)
+    assert game.MAX_LEGAL <= game.NUM_ACTIONS <= 2**16
+    assert game.POLICY_PLANES * game.BOARD[0] * game.BOARD[1] == game.NUM_ACTIONS
+    longest = HEADER.itemsize + MOST_PLIES * (PLY.itemsize + game.MAX_LEGAL * ENTRY.itemsize)
+    assert longest <= MAX_PAYLOAD
+    assert {0: "ONGOING"}.items() <= {int(ending): ending.name for ending in game.Ending}.items()
+    assert {"MAX_PLIES", "RESIGNATION"} <= set(game.Ending.__members__)
+    assert set(game.PAST) < set(game.STATE.names)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_game_begins_with_the_first_side_to_move_and_sides_take_turns(name):
+    game = games.load(name)
+    for book, g, _ in random_games(game, 7, num_games=2, plies=20):
+        assert newest(book, g)["turn"] == (book.length[g] - 1) % 2
+        assert all(book.states[g, 0][name] == 0 for name in game.PAST)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -63,20 +93,47 @@ def test_actions_and_positions_round_trip_as_text(name):
         state = newest(book, g)
         for action in legal[:5]:
             assert game.from_text(state, game.to_text(state, int(action))) == action
-        copy = np.zeros(1, game.STATE)
+        copy = np.full(game.STATE.itemsize, 255, np.uint8).view(game.STATE)
         game.read(copy[0], game.write(state))
-        assert copy[0] == state
+        assert told_by_text(game, copy[0]) == told_by_text(game, state)
+        assert all(copy[0][name] == 0 for name in game.PAST)
+        buffer = np.zeros(game.MAX_LEGAL, np.uint16)
+        assert set(buffer[: game.legal_actions(copy[0], buffer)].tolist()) == set(legal.tolist())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_key_kept_along_the_way_equals_one_rebuilt(name):
     game = games.load(name)
-    keys = {}
-    for book, g, _ in random_games(game, 4, num_games=20):
+    known = {}
+    for book, g, legal in random_games(game, 4, num_games=20):
         state = newest(book, g)
         assert int(state["key"]) == int(game.position_key(state))
-        text = " ".join(game.write(state).split()[:4])  # without clocks
-        assert keys.setdefault(int(state["key"]), text) == text, "two positions share a key"
+        text = [word for word in game.write(state).split() if not word.isdigit()]  # clocks are numbers by themselves
+        position = (text, set(legal.tolist()))
+        assert known.setdefault(int(state["key"]), position) == position, "two positions share a key"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_games_as_text_can_follow_each_other_with_lines_between_them(name):
+    """Each ends in a line's end, none holds a line such as stands between them, and a position's picture is lines."""
+    game = games.load(name)
+    for book, g, _ in random_games(game, 8, num_games=1, plies=12):
+        picture = game.show(newest(book, g))
+        assert len(picture.splitlines()) >= game.BOARD[0]
+        assert picture.replace("\n", "").isprintable()
+    start = np.zeros(1, game.STATE)
+    game.init(start[0], 0)
+    buffer = np.zeros(game.MAX_LEGAL, np.uint16)
+    moves = buffer[: game.legal_actions(start[0], buffer)]
+    for ending, value in ((game.Ending.ONGOING, 0.0), (game.Ending.MAX_PLIES, 0.0), (game.Ending.RESIGNATION, -1.0)):
+        headers = {"Event": "a test", "Round": "7", "White": "one", "Black": f"two\n{game.COMMENT} game 3\n"}
+        for start_row in (None, start[0]):
+            text = game.write_game(moves[:1], headers, int(ending), value, start_row)
+            assert text.endswith("\n")
+            assert not [line for line in text.splitlines() if line.startswith(f"{game.COMMENT} game ")]
+    illegal = min(set(range(game.NUM_ACTIONS)) - set(moves.tolist()))
+    with pytest.raises(BadMove):
+        game.write_game([illegal], {}, 0, 0.0)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -29,9 +29,9 @@ NEVER_IN = {"torch": ("games/*", "rlcore/tree.py", "rlcore/search.py")}
 """Library: the files (patterns) that may not import it."""
 
 LIGHT = ("rlcore/config.py", "selfplay/config.py")
-"""Files read by every --help, which must answer at once: the standard library and each other, no more."""
+"""Files read by every --help, which must answer at once: the standard library, each other and the games' names."""
 
-LIGHT_MODULES = tuple(file.removesuffix(".py").replace("/", ".") for file in LIGHT)
+LIGHT_MODULES = (*(file.removesuffix(".py").replace("/", ".") for file in LIGHT), "games")
 
 
 def imported(path: Path, root: Path) -> list[tuple[int, str]]:

@@ -159,9 +159,9 @@ def test_pieces_stand_out_on_every_square() -> None:
 
 def test_taken_pieces_are_counted_for_both_sides() -> None:
     view = ChessView(colour=False, ascii=True)
-    assert view.taken(Board(CHESS).state) == ("", "")
+    assert view.captures(Board(CHESS).state) == ("", "")
     board = Board(CHESS, "4k3/8/8/8/8/8/PPPPPPP1/Q2QK3 w - - 0 1")  # a second queen is no negative loss
-    assert view.taken(board.state) == ("PNNBBRR", "ppppppppnnbbrrq")
+    assert view.captures(board.state) == ("ppppppppnnbbrrq", "PNNBBRR")
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

@@ -307,6 +307,26 @@ def test_another_network_in_an_old_folder_is_refused(tmp_path):
         open_run(tmp_path, replace(TINY, network=NetworkConfig(blocks=2, channels=8)))
 
 
+def test_another_network_is_refused_where_the_settings_were_lost(tmp_path):
+    """The checkpoint has them too; it was a traceback of torch's."""
+    run = open_run(tmp_path)
+    run.save(0.0)
+    run.close()
+    (tmp_path / "config.json").unlink()
+    for change in ({"history": 2}, {"network": NetworkConfig(blocks=2, channels=8)}):
+        with pytest.raises(ConfigError, match=f"holds a run with {next(iter(change))}"):
+            open_run(tmp_path, replace(TINY, **change))
+    open_run(tmp_path).close()
+    assert read_config(tmp_path / "config.json") == replace(TINY, run_dir=None)
+
+
+def test_a_network_that_does_not_fit_into_memory_is_one_line(tmp_path):
+    flags = ["--network.channels", str(10**12)]
+    done = subprocess.run([*command(tmp_path), *flags], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert re.fullmatch("selfplay: there is not enough memory .*network.*\n", done.stderr), done.stderr
+
+
 def test_settings_round_trip(tmp_path):
     path = tmp_path / "config.json"
     path.write_text(TINY.to_json())

@@ -33,8 +33,13 @@ class ChessView:
     """Letters for pieces, capitals for White."""
 
     sides = ("White", "Black")
-    example = "e2e4 or Nf3"
-    promotion = "e7e8q or e8=Q"
+    glyphs = "".join((*_FILLED.values(), *_OUTLINED.values()))
+    examples = "e2e4 or Nf3"
+    special = "e7e8q or e8=Q promotes"
+    square = "e2"
+    notation = "fen"
+    above, ranks = 0, 8
+    numbers = 1
 
     def draw(self, state: Row, last: Sequence[int], turned: bool) -> list[str]:
         """The board as lines of text.
@@ -76,11 +81,11 @@ class ChessView:
             return letter
         return (_OUTLINED if letter.isupper() and not self.colour else _FILLED)[letter.upper()]
 
-    def taken(self, state: Row) -> tuple[str, str]:
-        """White's and Black's missing pieces, pawns first."""
+    def captures(self, state: Row) -> tuple[str, str]:
+        """Black's and White's missing pieces, pawns first: what White and Black have taken."""
         standing = Counter(piece_letters(state))
         missing = []
-        for letters in (PIECE_LETTERS[:6], PIECE_LETTERS[6:]):
+        for letters in (PIECE_LETTERS[6:], PIECE_LETTERS[:6]):
             pieces = "".join(self._piece(x) * (_FULL_SET[x.upper()] - standing[x]) for x in letters)
             if pieces and self.colour:
                 pieces = f"{self._paint(letters, _DARK)}{pieces} \x1b[0m"
@@ -93,8 +98,8 @@ class ChessView:
         origin, target = ("abcdefgh".index(text[i]) + 8 * (int(text[i + 1]) - 1) for i in (0, 2))
         return origin, target
 
-    def read_move(self, state: Row, text: str) -> int:
-        """The action of a move in UCI or SAN.
+    def read_move(self, state: Row, text: str, previous: int | None = None) -> int:
+        """The action of a move in UCI or SAN; neither needs the move before.
 
         Raises:
             BadMove: there is no such move here; says why.
@@ -103,7 +108,7 @@ class ChessView:
             return from_text(state, text.lower())
         return from_san(state, text)
 
-    def name_move(self, state: Row, action: int) -> str:
+    def name_move(self, state: Row, action: int, previous: int | None = None) -> str:
         """The action in SAN."""
         return to_san(state, action)
 

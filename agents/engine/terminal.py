@@ -5,36 +5,36 @@ import datetime
 import os
 import shutil
 import sys
-import textwrap
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple, TextIO, TypeVar
 
 import numpy as np
 
 from agents.engine.board import Board
-from agents.engine.chess_view import ChessView
+from agents.engine.views import NoView, View, view_class
 from agents.players import Player, SearchPlayer
 from games.errors import BadMove, shown
 from rlcore.game import Game
 from rlcore.search import SearchResult
 
-__all__ = ["Side", "Terminal", "play"]
+__all__ = ["NoView", "Side", "Terminal", "play"]
 
-Side = Literal["white", "black", "random"]
+Side = Literal["first", "second", "white", "black", "random"]
 T = TypeVar("T")
 
-_PANEL = 6
-"""Full moves listed beside the board."""
+_MOVE = 7
+"""Columns for a move in the list of moves, or more where one needs them."""
 
 _HELP = """\
-a move      {example}; {promotion} promotes
-moves       all legal moves; moves e2: those from or to a square
+a move      {view.examples}; {view.special}
+moves       all legal moves; moves {view.square}: those from or to a square
 hint        what the engine would play for you
 eval        what the engine thinks of the position
 undo        take back your last move and the answer to it
 flip        turn the board round; you keep your side
-fen         the position as text
+{view.notation:<12}the position as text
 save FILE   write the game so far to a new file
 resign      give the game up
 new         begin another game, the same side
@@ -51,7 +51,7 @@ class Terminal:
         seed: decides the player's random choices.
     """
 
-    def __init__(self, game: Game, player: Player, view: ChessView, person: int, start: str, seed: int) -> None:
+    def __init__(self, game: Game, player: Player, view: View, person: int, start: str, seed: int) -> None:
         self.game, self.player, self.view, self.person, self.start = game, player, view, person, start
         self.board = Board(game, start)
         self.names: list[str] = []
@@ -65,7 +65,8 @@ class Terminal:
             "eval": self._eval,
             "undo": self._undo,
             "flip": self._flip,
-            "fen": self._fen,
+            "fen": self._position,
+            "sfen": self._position,
             "save": self._save,
             "resign": self._resign,
             "new": self._new,
@@ -76,7 +77,7 @@ class Terminal:
     def run(self) -> int:
         """Play until the person quits or the input ends; returns the exit code 0. Ctrl-C raises KeyboardInterrupt."""
         print(f"You are {self.view.sides[self.person]} against {self.player.name}.")
-        print(f"Type a move, such as {self.view.example}; 'help' lists what else you can type.")
+        print(f"Type a move, such as {self.view.examples}; 'help' lists what else you can type.")
         self._go_on()
         while (line := self._read()) is not None:
             word, _, rest = line.strip().partition(" ")
@@ -95,7 +96,7 @@ class Terminal:
         if self._is_over():
             return
         try:
-            action = self.view.read_move(self.board.state, text)
+            action = self.view.read_move(self.board.state, text, self._previous)
         except BadMove as error:
             print(f"{error}; 'moves' lists the legal ones, 'help' the commands.")
             return
@@ -117,8 +118,17 @@ class Terminal:
             print(self._result())
 
     def _play(self, action: int) -> None:
-        self.names.append(self.view.name_move(self.board.state, action))
+        self.names.append(self._name(action))
         self.board.play(action)
+
+    @property
+    def _previous(self) -> int | None:
+        """The last move, if there was one."""
+        return self.board.actions[-1] if self.board.actions else None
+
+    def _name(self, action: int) -> str:
+        """A move in this position as people write it."""
+        return self.view.name_move(self.board.state, action, self._previous)
 
     def _result(self) -> str:
         board, reason = self.board, self.view.reason(self.board.ending)
@@ -135,39 +145,37 @@ class Terminal:
     # --- words -------------------------------------------------------------------------------------------------------
 
     def _help(self, _rest: str) -> None:
-        print(_HELP.format(example=self.view.example, promotion=self.view.promotion))
+        print(_HELP.format(view=self.view))
 
     def _moves(self, rest: str) -> None:
         if self._is_over():
             return
         state, game = self.board.state, self.game
-        chosen = [action for action in self.board.legal if rest.lower() in game.to_text(state, action)]
-        names = sorted(self.view.name_move(state, action) for action in chosen)
+        chosen = [action for action in self.board.legal if rest.lower() in game.to_text(state, action).lower()]
+        names = sorted(self._name(action) for action in chosen)
         limited = f" with {shown(rest)}" if rest else ""
         print(f"{len(names)} legal move{'s' * (len(names) != 1)}{limited}{':' * bool(names)}")
         if names:
-            width = min(shutil.get_terminal_size().columns, 80)
-            print(textwrap.fill(" ".join(names), width, initial_indent="  ", subsequent_indent="  "))
+            print(_lines_of(names, min(shutil.get_terminal_size().columns, 80)))
 
-    def _fen(self, _rest: str) -> None:
+    def _position(self, _rest: str) -> None:
         print(self.game.write(self.board.state))
 
     def _hint(self, _rest: str) -> None:
         if (result := self._search()) is not None:
             action = int(result.actions[0])
-            state = self.board.state
-            print(f"The engine would play {self.view.name_move(state, action)} ({self.game.to_text(state, action)}).")
+            print(f"The engine would play {self._name(action)} ({self.game.to_text(self.board.state, action)}).")
 
     def _eval(self, _rest: str) -> None:
         if (result := self._search()) is None:
             return
-        state, count = self.board.state, int(result.counts[0])
+        count = int(result.counts[0])
         value, draw = (float(number) for number in result.values[0])
         mine = [(1 - draw + value) / 2, (1 - draw - value) / 2]
         first, second = mine if self.board.turn == 0 else mine[::-1]
         print(f"{self.view.sides[0]} wins {first:.0%}, draw {draw:.0%}, {self.view.sides[1]} wins {second:.0%}.")
         best = np.argsort(-result.policy[0, :count], kind="stable")[:3]
-        moves = [f"{self.view.name_move(state, result.legal[0, i])} {result.policy[0, i]:.0%}" for i in best]
+        moves = [f"{self._name(int(result.legal[0, i]))} {result.policy[0, i]:.0%}" for i in best]
         print(f"The engine's choice here: {', '.join(moves)}.")
 
     def _search(self) -> SearchResult | None:
@@ -239,23 +247,29 @@ class Terminal:
     def _show(self) -> None:
         """The board, the latest moves beside it."""
         view, board = self.view, self.board
-        last: tuple[int, int] | tuple[()] = ()
+        last: tuple[int, ...] = ()
         if board.actions:
             last = view.squares_of(board.history.states[0, len(board.actions) - 1], board.actions[-1])
         lines = view.draw(board.state, last, self.turned)
-        above, below = view.taken(board.state)[:: -1 if self.turned else 1]  # beside whoever took them
-        panel = [above, *self._move_list(), below]
+        below, above = view.captures(board.state)[:: -1 if self.turned else 1]  # beside whoever took them
+        panel = [*[""] * view.above, above, *self._move_list(view.ranks - 2), below]
         print()
         for line, beside in zip(lines, panel + [""] * len(lines), strict=False):
             print(f"{line}   {beside}".rstrip())
         print()
 
-    def _move_list(self) -> list[str]:
+    def _move_list(self, lines: int) -> list[str]:
         """The latest moves, two a line, numbered."""
         number, half = self.view.move_number(self.board.start)
         cells = ["..."] * half + self.names
-        rows = [f"{number + i // 2:3}. {cells[i]:<7} {''.join(cells[i + 1 : i + 2])}" for i in range(0, len(cells), 2)]
-        return (rows[-_PANEL:] + [""] * _PANEL)[:_PANEL]
+        cells += [""] * (len(cells) % 2)
+        begin = max(len(cells) - 2 * lines, 0)
+        width = max([_MOVE, *map(_columns, cells[begin::2])])
+        rows = []
+        for i in range(begin, len(cells), 2):
+            gap = " " * (1 + width - _columns(cells[i]))
+            rows.append(f"{number + self.view.numbers * (i // 2):3}. {cells[i]}{gap}{cells[i + 1]}")
+        return (rows + [""] * lines)[:lines]
 
     def _think(self, work: Callable[[], T]) -> T:
         """Do the work; meanwhile a terminal says so."""
@@ -285,6 +299,21 @@ class Terminal:
         return line or None
 
 
+def _columns(text: str) -> int:
+    """How wide a terminal shows the text: a Japanese character takes two columns."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _lines_of(names: Iterable[str], width: int) -> str:
+    """The names in indented lines of so many columns."""
+    lines = [""]
+    for name in names:
+        if lines[-1] and 3 + _columns(lines[-1]) + _columns(name) > width:
+            lines.append("")
+        lines[-1] += f" {name}" if lines[-1] else f"  {name}"
+    return "\n".join(lines)
+
+
 class _Looks(NamedTuple):
     """What an output stream can show."""
 
@@ -292,15 +321,15 @@ class _Looks(NamedTuple):
     ascii: bool
 
     @classmethod
-    def of(cls, stream: TextIO) -> "_Looks":
-        """Colours on a terminal that has them, unless NO_COLOR is set; letters where chess glyphs cannot be encoded."""
+    def of(cls, stream: TextIO, glyphs: str) -> "_Looks":
+        """Colours on a terminal that has them, unless NO_COLOR is set; letters where the glyphs cannot be encoded."""
         known = os.environ.get("TERM", "") not in ("", "dumb", "unknown") or "WT_SESSION" in os.environ
         try:
-            "\N{BLACK CHESS KING}".encode(stream.encoding or "ascii")
-            glyphs = True
+            glyphs.encode(stream.encoding or "ascii")
+            letters = False
         except UnicodeEncodeError:
-            glyphs = False
-        return cls(stream.isatty() and known and not os.environ.get("NO_COLOR"), not glyphs)
+            letters = True
+        return cls(stream.isatty() and known and not os.environ.get("NO_COLOR"), letters)
 
 
 def play(game: Game, player: Player, side: Side, ascii: bool, start: str = "startpos", seed: int | None = None) -> int:
@@ -308,22 +337,25 @@ def play(game: Game, player: Player, side: Side, ascii: bool, start: str = "star
 
     Args:
         player: with room for one game.
-        side: the person's.
-        ascii: letters instead of chess glyphs.
+        side: the person's, by order or by the game's name for it.
+        ascii: letters instead of glyphs.
         seed: decides the player's random choices, and the side where it is random; none = another every time.
 
     Raises:
         BadPosition: ``start`` cannot be read.
+        NoView: the game cannot be shown.
         KeyboardInterrupt: at Ctrl-C.
     """
+    make_view = view_class(game)
     for stream in (sys.stdin, sys.stdout):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     if sys.stdin.isatty():
         with contextlib.suppress(ImportError):  # Windows' console needs no help
             import readline  # noqa: F401  (input() then edits lines and remembers them)
-    looks = _Looks.of(sys.stdout)
+    looks = _Looks.of(sys.stdout, make_view.glyphs)
     generator = np.random.default_rng(seed)
-    person = int(generator.integers(2)) if side == "random" else ("white", "black").index(side)
-    view = ChessView(looks.colour, ascii or looks.ascii)
+    numbers = {"first": 0, "second": 1, **{name.lower(): i for i, name in enumerate(make_view.sides)}}
+    person = int(generator.integers(2)) if side == "random" else numbers[side]
+    view = make_view(looks.colour, ascii or looks.ascii)
     return Terminal(game, player, view, person, start, int(generator.integers(2**63))).run()

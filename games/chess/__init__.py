@@ -52,17 +52,21 @@ from games.chess.rules import (
 from games.chess.tables import NUM_ACTIONS
 
 FILE_SUFFIX = "pgn"
+COMMENT = "%"
+PAST: tuple[str, ...] = ()
 write_game = write_pgn
 
 __all__ = [
     "BOARD",
     "BOARD_WORDS",
+    "COMMENT",
     "COUNT_SCALES",
     "DISCOUNT",
     "FILE_SUFFIX",
     "LEAF_COUNTS",
     "MAX_LEGAL",
     "NUM_ACTIONS",
+    "PAST",
     "POLICY_PLANES",
     "STATE",
     "STEP_BOARDS",
