@@ -3,13 +3,12 @@
 http://www2.computer-shogi.org/protocol/record_v22.html
 """
 
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
 from games.errors import BadMove, BadPosition, shown
-from games.shogi.records import Replay, ShogiGame, move_texts
+from games.shogi.records import Replay, ShogiGame, lines_of, move_texts, one_line
 from games.shogi.rules import Ending
 from games.shogi.sfen import COUNTS, SIDES, WHITE, build, hands_of, pieces_of, square_name
 from games.shogi.usi import code_at, find_drop, find_move, origin
@@ -19,6 +18,7 @@ __all__ = ["from_csa", "read_csa", "to_csa", "write_csa"]
 
 _PIECES = ("*", "FU", "KY", "KE", "GI", "KA", "HI", "KI", "OU", "TO", "NY", "NK", "NG", "UM", "RY")
 """By piece code."""
+_LONGEST_LINE = 100_000
 _KEYWORDS = {"Event": "EVENT", "Site": "SITE", "Date": "START_TIME", "Opening": "OPENING"}
 """Our headers in CSA's words."""
 _SPECIAL_MOVES = {
@@ -134,14 +134,14 @@ def _header_lines(headers: Mapping[str, str]) -> list[str]:
     names, keywords, comments = [], [], []
     for key, content in headers.items():
         # a comma would begin the next statement
-        text = re.sub(r"\s+|[^\x20-\uffff]", " ", str(content)).replace(",", ";")
+        text = one_line(content).replace(",", ";")
         if key in SIDES:
             names.append(f"N{'+-'[SIDES.index(key)]}{text}")
         elif key in _KEYWORDS or re.fullmatch("[A-Z_]+", key):
             text = text.replace(".", "/") if key == "Date" else text
             keywords.append(f"${_KEYWORDS.get(key, key)}:{text}")
         else:
-            comments.append("'" + re.sub(r"\s+", " ", f"{key}: {text}"))
+            comments.append(f"'{one_line(key)}: {text}")
     return sorted(names) + keywords + comments
 
 
@@ -173,9 +173,8 @@ def read_csa(source: str | TextIO) -> Iterator[ShogiGame]:
     """
     game, number, games = _Reader(), 0, 1
     try:
-        for line in io.StringIO(source) if isinstance(source, str) else source:
+        for text in lines_of(source):
             number += 1
-            text = line.lstrip("\ufeff").rstrip()
             if text != "/" and not (game.ending and text.startswith("V")):
                 game.read_line(text)
                 continue
@@ -218,6 +217,8 @@ class _Reader:
             keyword, _, content = line[1:].partition(":")
             names = {name: header for header, name in _KEYWORDS.items()}
             self.headers[names.get(keyword, keyword)] = content
+        elif len(line) > _LONGEST_LINE:
+            raise BadMove(f"it has {len(line):,} characters, more than {_LONGEST_LINE:,}")
         else:
             for statement in line.partition(",'")[0].split(","):
                 self._read_statement(statement)

@@ -30,7 +30,7 @@ _JAPANESE = re.compile(
     rf"([▲☗△☖▽]?)(?:([1-9])([1-9{_RANKS}]))?(同?)({'|'.join(sorted(_CODES, key=len, reverse=True))})"
     r"([左直右]?)([上行入寄引]?)(打|成|不成|)(?:\(([1-9][1-9])\))?"
 )
-_WESTERN = re.compile(r"(\+?[PLNSBRGK])([1-9][a-i1-9])?([-x*']?)([1-9][a-i1-9])([+=]?)")
+_WESTERN = re.compile(r"(\+[PLNSBR]|[PLNSGBRK])([1-9][a-i1-9])?([-x*']?)([1-9][a-i1-9])([+=]?)")
 
 
 def japanese_square(square: int, previous: int | None) -> str:
@@ -48,7 +48,7 @@ def to_japanese(state: Array, action: int, previous: int | None = None) -> str:
     """
     start, target, code = _legal_move(state, action)
     turn = int(state["turn"])
-    square = japanese_square(_turn(state, target), None if previous is None else _turn(state, 80 - previous % 81))
+    square = japanese_square(_turn(state, target), None if previous is None else _turn(state, 80 - int(previous) % 81))
     rivals = _starts(state, _moves_of(state, target, code))
     if start == 81:
         modifier = "打" if rivals else ""
@@ -98,7 +98,7 @@ def from_japanese(state: Array, text: str, previous: int | None = None) -> int:
         raise BadMove(f"{shown(text)} is not legal here: it is {SIDES[turn]}'s move")
     if not file and previous is None:
         raise BadMove(f"{shown(text)} is not legal here: no move went before that 同 could mean")
-    target = 80 - (previous or 0) % 81 if not file else _turn(state, _square(file, rank))
+    target = 80 - int(previous or 0) % 81 if not file else _turn(state, _square(file, rank))
     if ending == "打" and code < 8:
         return find_drop(state, code, _turn(state, target), text)
     if came_from:
@@ -112,10 +112,11 @@ def from_japanese(state: Array, text: str, previous: int | None = None) -> int:
     if motion:
         meant = "上" if motion in "行入" else motion
         actions = [action for action in actions if _motion(origin(state, action), target) == meant]
-    if side and actions:
-        columns = [origin(state, action) % 9 for action in actions]
-        column = {"左": min(columns), "直": target % 9, "右": max(columns)}[side]
-        actions = [action for action, its in zip(actions, columns, strict=True) if its == column]
+    if side == "直":
+        actions = [action for action in actions if origin(state, action) == target + 9]
+    elif side and actions:
+        edge = (min if side == "左" else max)(origin(state, action) % 9 for action in actions)
+        actions = [action for action in actions if origin(state, action) % 9 == edge]
     return _only(state, actions, text, {"成": True, "不成": False}.get(ending), "成 or 不成")
 
 

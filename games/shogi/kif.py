@@ -3,7 +3,6 @@
 http://kakinoki.o.oo7.jp/kif_format.html
 """
 
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -11,7 +10,7 @@ from typing import TextIO
 
 from games.errors import BadMove, BadPosition, shown
 from games.shogi.japanese import JAPANESE_NAMES, from_japanese, japanese_square
-from games.shogi.records import Replay, ShogiGame, move_texts
+from games.shogi.records import Replay, ShogiGame, lines_of, move_texts, one_line
 from games.shogi.rules import Ending
 from games.shogi.sfen import KANJI, WHITE, build, kanji_number, pieces_of, show
 from games.shogi.usi import code_at, origin
@@ -86,9 +85,9 @@ def write_kif(
     lines = [f"手合割：{handicap}"] if handicap else [*show(first).splitlines(), *["後手番"] * int(first["turn"])]
     names = {header: word for word, header in _KEYWORDS.items()}
     for key, content in (headers or {}).items():
-        word = re.sub(r"[：:\s]+", " ", names.get(key, key)).strip()
+        word = re.sub("[：: ]+", "-", one_line(names.get(key, key)))
         word = _HANDICAP_NAMES.get(word, word) if handicapped else word
-        lines.append(f"{word}：" + re.sub(r"\s+|[^\x20-\uffff]", " ", str(content)))
+        lines.append(f"{word}：{one_line(content)}")
     lines.append("手数----指手---------消費時間--")
     lines += [f"{number:>4} {move}   ( 0:00/00:00:00)" for number, move in enumerate(moves, start=1)]
     word, result = _end_of(Ending(ending), value, int(last["turn"]) ^ 1, "下上" if handicapped else "先後")
@@ -154,9 +153,8 @@ def read_kif(source: str | TextIO) -> Iterator[ShogiGame]:
     """
     game, number = _Reader(), 0
     try:
-        for line in io.StringIO(source) if isinstance(source, str) else source:
+        for text in lines_of(source):
             number += 1
-            text = line.lstrip("\ufeff").rstrip()
             header = _HEADER.match(text)
             if header and header[1] != "変化" and (game.is_over or (game.replay and game.replay.actions)):
                 yield game.finish()

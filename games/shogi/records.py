@@ -1,7 +1,8 @@
 """What the files of games, CSA and KIF, have in common: a game read, playing it again, and bytes as text."""
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+import io
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from games.shogi.rules import STATE, Ending, init
 from games.shogi.usi import legal, play, to_text
 from rlcore.jit import Array
 
-__all__ = ["Replay", "ShogiGame", "decode", "move_texts"]
+__all__ = ["Replay", "ShogiGame", "decode", "lines_of", "move_texts", "one_line"]
 
 
 class ShogiGame(NamedTuple):
@@ -79,6 +80,17 @@ def move_texts(
         replay.play(action)
         previous = action
     return texts, replay.start, replay.row
+
+
+def lines_of(source: str | TextIO) -> Iterator[str]:
+    """The lines of a text or open file, whatever they end in, without white space at their ends."""
+    for line in io.StringIO(source, newline=None) if isinstance(source, str) else source:
+        yield line.lstrip("\ufeff").rstrip()
+
+
+def one_line(text: object) -> str:
+    """The text without line breaks and what else is not to be seen."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
 
 
 def decode(data: bytes) -> str:

@@ -124,7 +124,7 @@ def _parse(text: str) -> Array:
     if len(text) > _MOST_CHARACTERS:
         raise BadPosition(f"it has {len(text):,} characters, more than {_MOST_CHARACTERS}")
     if not text.isascii() or not all(c.isprintable() or c.isspace() for c in text):
-        raise BadPosition(f"it has characters that are not plain text: {shown(ascii(text)[1:-1])}")
+        raise BadPosition(f"it has characters that are not plain text: {text[:60]!a}"[:160])
     fields = text.split()
     if fields[:1] == ["sfen"]:
         del fields[0]
