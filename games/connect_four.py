@@ -21,7 +21,8 @@ from enum import IntEnum
 import numpy as np
 
 from games.errors import BadMove, BadPosition, shown
-from games.grid import COMMENT, Grid, game_text, play
+from games.grid import COMMENT as COMMENT
+from games.grid import Grid, game_text, play
 from rlcore.bits import ONE, ZERO, extract
 from rlcore.jit import Array, Row, njit
 from rlcore.symmetry import Symmetries, symmetries_of
@@ -164,7 +165,7 @@ def may_be_lost(state: Row) -> bool:
 
 @njit
 def pack(state: Row, earlier: int, mover: int, words: Array) -> None:
-    """Write two boards into ``words`` ([2] uint64): the discs of ``mover`` and the other side's; the squares in a row."""
+    """Write two boards into ``words`` ([2] uint64): the discs of ``mover``, and the other side's."""
     same = state["turn"] == mover
     words[0] = extract(state["own"] if same else state["opponent"], SQUARES)
     words[1] = extract(state["opponent"] if same else state["own"], SQUARES)
@@ -234,7 +235,7 @@ def read(state: Row, text: str) -> None:
     if re.fullmatch("[0-9]+", text):
         for ply, column in enumerate(text, start=1):
             try:
-                apply(row, np.uint16(from_text(row, column)))
+                play(row, [from_text(row, column)], to_text, from_text, apply)
             except BadMove as error:
                 raise BadPosition(f"move {ply} of {shown(text)}: {error}") from None
     elif text != "startpos":
@@ -242,8 +243,10 @@ def read(state: Row, text: str) -> None:
         occupied = own | opponent
         floating = occupied & ~(occupied << 8 | int(BOTTOM))
         if floating:
-            height, column = divmod((floating & -floating).bit_length() - 1, 8)
-            raise BadPosition(f"the disc in column {column + 1}, row {height + 1} from below, has nothing below it")
+            place = (floating & -floating).bit_length() - 1
+            raise BadPosition(
+                f"the disc in column {place % 8 + 1}, row {place // 8 + 1} from below, has nothing below it"
+            )
         tops = opponent & ~(occupied >> 8)
         before = [opponent & ~(1 << square) for square in range(48) if tops >> square & 1] or [0]
         if has_four(np.uint64(own)):

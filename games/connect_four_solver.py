@@ -12,6 +12,8 @@ before it, and so on; below zero for the side that loses. The disc that follows 
 rounded down.
 """
 
+from typing import Any
+
 import numpy as np
 
 from games.connect_four import COLUMN, MAX_LEGAL, SQUARES, has_four, landing
@@ -69,6 +71,13 @@ def image(key: np.uint64) -> np.uint64:
 
 
 @njit
+def _signed(word: np.uint64) -> int:
+    """A small number as an integer that may be below zero."""
+    number: Any = np.int64(word)
+    return number
+
+
+@njit
 def _worth(discs: int) -> int:
     """What a win is worth to the side whose disc follows ``discs`` others."""
     return (43 - discs) >> 1
@@ -76,7 +85,8 @@ def _worth(discs: int) -> int:
 
 @njit
 def _order(own: np.uint64, occupied: np.uint64, playable: np.uint64, moves: Array) -> int:
-    """Write the playable squares into ``moves`` ([7] uint64), those that make most threats first; how many there are."""
+    """Write the playable squares into ``moves`` ([7] uint64), the one that makes most threats first; returns
+    how many there are."""
     count = 0
     for column in _CENTRE_FIRST:
         move = playable & COLUMN << column
@@ -122,10 +132,10 @@ def _search(
     slot, rest = mixed >> (_WORD - bits), mixed << bits
     entry = table[slot]
     if (entry ^ rest) >> bits == ZERO and entry & _BOUND != ZERO:
-        most = min(most, np.int64(entry & _BOUND) + _NOTHING)
+        most = min(most, _signed(entry & _BOUND) + _NOTHING)
         if most < target:
             return most
-        least = max(least, np.int64(entry >> _SIX & _BOUND) + _NOTHING)
+        least = max(least, _signed(entry >> _SIX & _BOUND) + _NOTHING)
         if least >= target:
             return least
 
@@ -147,7 +157,7 @@ def _search(
 @njit
 def _score(own: np.uint64, occupied: np.uint64, table: Array, bits: np.uint64, moves: Array) -> int:
     """The exact score of a position in which the game goes on; arguments as of ``_search``."""
-    discs = np.int64(popcount(occupied))
+    discs = _signed(popcount(occupied))
     if completing(own, occupied) & landing(occupied) != ZERO:
         return _worth(discs)
     least, most = -_worth(discs + 1), _worth(discs + 2)
@@ -166,7 +176,7 @@ def _scores(state: Row, scores: Array, table: Array, bits: np.uint64, moves: Arr
     """Fill ``scores`` ([7] int64) with those of the columns that are not full, from the left; returns their number."""
     own, opponent = state["own"], state["opponent"]
     occupied = own | opponent
-    discs = np.int64(popcount(occupied))
+    discs = _signed(popcount(occupied))
     playable = landing(occupied) & SQUARES
     wins = completing(own, occupied)
     count = 0

@@ -134,4 +134,3 @@ def game_text(
         line = re.sub(r"\s+|[^\x20-\uffff]", " ", str(content)).replace('"', "'")
         lines.append(f'[{tag} "{line}"]')
     return "\n".join([*lines, "", f"{moves} {result}".lstrip(), "", ""])
-

@@ -1,9 +1,8 @@
 """Games that are solved: exact scores of moves, and positions to judge a player by.
 
-A score is 0 for a draw. Else it says how soon the win comes: 1 for a win by the winner's last move, 2 for the one before
-it, and so on; below zero for the side that loses. Scores of one position can be compared, and the best of them is the
-position's own.
-"""
+A score is 0 for a draw. Else it says how soon the win comes: 1 for a win by the winner's last move, 2 for the one
+before it, and so on; below zero for the side that loses. Scores of one position can be compared, and the best of them
+is the position's own."""
 
 import importlib
 from functools import cache

@@ -16,7 +16,8 @@ from enum import IntEnum
 import numpy as np
 
 from games.errors import BadMove, BadPosition, shown
-from games.grid import COMMENT, Grid, game_text, play
+from games.grid import COMMENT as COMMENT
+from games.grid import Grid, game_text, play
 from rlcore.bits import ONE, ZERO
 from rlcore.jit import Array, Row, njit
 from rlcore.symmetry import Symmetries, symmetries_of

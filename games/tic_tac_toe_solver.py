@@ -1,9 +1,8 @@
 """Tic-tac-toe solved exactly, by playing out every game once.
 
-A score is 0 for a draw. Else it says how soon the win comes: 1 for a win by the winner's last move, 2 for the one before
-it, and so on; below zero for the side that loses. The move that follows ``n`` others wins (10 - n) / 2 points, rounded
-down.
-"""
+A score is 0 for a draw. Else it says how soon the win comes: 1 for a win by the winner's last move, 2 for the one
+before it, and so on; below zero for the side that loses. The move that follows ``n`` others wins (10 - n) / 2 points,
+rounded down."""
 
 import numpy as np
 

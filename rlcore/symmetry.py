@@ -35,7 +35,13 @@ def symmetries_of(pairs: Iterable[tuple[Any, Any]]) -> Symmetries:
 
 @njit
 def mirror(
-    words: Array, actions: Array, counts: Array, chosen: Array, symmetries: Symmetries, layout: PlaneLayout, board: Array
+    words: Array,
+    actions: Array,
+    counts: Array,
+    chosen: Array,
+    symmetries: Symmetries,
+    layout: PlaneLayout,
+    board: Array,
 ) -> None:
     """Put positions in the place of those that they are by a symmetry; packed words and actions modified in place.
 

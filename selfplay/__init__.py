@@ -16,7 +16,7 @@ In the order of dependence:
     arena           matches side by side, scores with intervals
     strength        a network against opponents that never change
     loop            rounds until the time is up, and the end
-    presets         settings that belong together, by machine
+    presets         settings that belong together, by machine and game
     engines         a run, a checkpoint, "untrained" or "random" as players
     match           two engines against each other, Elo
     puzzles         how many puzzles with known solutions an engine solves

@@ -46,7 +46,7 @@ def play_match(
     games: int,
     seed: int,
     opening_plies: int = 6,
-    max_plies: int = 300,
+    max_plies: int = 512,
     progress: Callable[[int], None] | None = None,
 ) -> Match:
     """Play all games of a match side by side.
@@ -54,7 +54,7 @@ def play_match(
     Games 2k and 2k + 1 begin with the same random opening; the first player moves first in one and second in the other.
 
     Args:
-        max_plies: a game of this length is broken off as a draw.
+        max_plies: a game of this length is broken off as a draw; AlphaZero's limit.
         progress: called with the number of finished games whenever it grows.
     """
     history = new_history(game, games, max_plies + opening_plies + 2)

@@ -1,7 +1,7 @@
 """The finished games as text, for people and other programs, in the format that the game writes.
 
-After each game stands a line that readers of the format skip, ``% game 12`` in PGN and ``' game 12`` in CSA: by these lines alone it is known
-which games are in the file and where each ends, so no format need be understood here.
+After each game stands a line that readers of the format skip, ``% game 12`` in PGN and ``' game 12`` in CSA: by these
+lines alone it is known which games are in the file and where each ends, so no format need be understood here.
 """
 
 import os

@@ -99,7 +99,9 @@ BY_GAME: dict[GameName, dict[str, dict[str, Any]]] = {
 HELP = f"--preset NAME sets all that goes by the size of the machine; other flags come on top. Default: {DEFAULT}.\n\n"
 HELP += "\n".join(f"  {name:<10} {preset.text}" for name, preset in PRESETS.items())
 for _game, _parts in BY_GAME.items():
-    _changed = [f"{part}.{name.replace('_', '-')} {value}" for part, values in _parts.items() for name, value in values.items()]
+    _changed = [
+        f"{part}.{name.replace('_', '-')} {value}" for part, values in _parts.items() for name, value in values.items()
+    ]
     HELP += f"\n\nIn {_game} each has {', '.join(_changed)}."
 
 

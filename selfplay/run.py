@@ -172,7 +172,7 @@ class Run:
         total = self.config.actor.threads or self._best_threads()
         actors = [Actor(self.game, self.config, index, total, taken) for index in range(total)]
         for index, actor in enumerate(actors):
-            mine = going_on[index::total]
+            mine = [i for i in going_on if records[i].id % total == index]  # those that it would have been dealt
             actor.restore([records[i] for i in mine], rng[mine])
         return actors
 

@@ -13,6 +13,9 @@ from rlcore.runtimes import make_evaluator, played_positions
 from selfplay.arena import Match, play_match
 from selfplay.config import Config
 
+_LEAST_PLIES = 300
+"""No game of a strength check is broken off before."""
+
 
 def new_network(game: Game, config: Config) -> ResNet:
     """An untrained network of the run's shape: a uniform policy and a value of zero everywhere."""
@@ -55,7 +58,8 @@ def check_strength(
             if progress is not None:
                 progress(opponent.name, finished)
 
-        return play_match(game, player, opponent, games, seed, progress=tell)
+        limit = max(_LEAST_PLIES, config.actor.max_plies)
+        return play_match(game, player, opponent, games, seed, max_plies=limit, progress=tell)
 
     opponents: list[Callable[[], Player]] = [
         lambda: RandomPlayer(game),

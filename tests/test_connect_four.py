@@ -1,5 +1,7 @@
 """Connect four: the number of its positions, lines in every direction, endings, text."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -103,7 +105,7 @@ def test_discs_that_run_over_an_edge_are_no_line():
             squares = [first + i * step for i in range(4)]
             if any(square >= 48 or square % 8 == 7 for square in squares):
                 continue
-            steps = {(b // 8 - a // 8, b % 8 - a % 8) for a, b in zip(squares, squares[1:], strict=False)}
+            steps = {(b // 8 - a // 8, b % 8 - a % 8) for a, b in pairwise(squares)}
             assert connect_four.has_four(np.uint64(sum(1 << square for square in squares)))
             assert len(steps) == 1, "the highest bit of a byte would have to hold a disc"
 

@@ -47,7 +47,7 @@ def told_by_text(game, state):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sizes_fit_where_they_are_stored(name):
-    """Actions in records and batches, ply entries in records, whole games in the log, a policy head of planes if any."""
+    """Actions in records and batches, ply entries in records, whole games in the log, a policy head of planes."""
     game = games.load(name)
     assert game.MAX_LEGAL <= game.NUM_ACTIONS <= 2**16
     assert getattr(game, "POLICY_PLANES", 0) * game.BOARD[0] * game.BOARD[1] in (0, game.NUM_ACTIONS)
@@ -202,6 +202,7 @@ def test_a_mirrored_action_in_the_mirrored_position_leads_to_the_mirrored_positi
     words, legal, counts = np.zeros(layout.num_words, np.uint64), np.zeros((1, game.MAX_LEGAL), np.uint16), batch.counts
     results = np.zeros((2, 1), np.uint8), np.zeros((2, 1), np.float32)
     for symmetry in range(len(actions)):
+        before = batch.actions[0, :0]
         for book, g, _ in random_games(game, 9 + symmetry):
             if book.length[g] == 1:
                 game.begin(image, 0, 9 + symmetry + g)

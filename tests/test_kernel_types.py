@@ -5,6 +5,7 @@ that ``>>`` drags the sign along, and one that is merged with a plain literal ma
 """
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import numba
@@ -13,17 +14,30 @@ import pytest
 from numba.core import ir, types
 from numba.core.dispatcher import Dispatcher
 
-from games import connect_four, connect_four_solver, tic_tac_toe
-from games.chess import encoding, moves, rules
+from games import GAMES, connect_four_solver
 from rlcore.bits import ONE
 from rlcore.jit import JIT
 
 pytestmark = pytest.mark.skipif(not JIT, reason="nothing is compiled")
 
-ROW = numba.typeof(np.zeros(1, rules.STATE)[0])
-ACTIONS = numba.typeof(np.zeros(rules.MAX_LEGAL, np.uint16))
+MODULES = {game: import_module(f"games.{game}") for game in GAMES}
 WORDS = numba.typeof(np.zeros(13, np.uint64))
-DISCS_ROW = numba.typeof(np.zeros(1, connect_four.STATE)[0])  # of tic-tac-toe too
+KERNELS: dict[str, tuple[Any, ...]] = {
+    "legal_actions": (numba.typeof(np.zeros(1, np.uint16)),),
+    "apply": (types.uint16,),
+    "position_key": (),
+    "in_check": (),
+    "may_be_lost": (),
+    "pack": (types.int64, types.uint8, WORDS),
+    "pack_leaf": (WORDS,),
+    "insufficient_material": (),
+    "can_declare": (),
+    "origin_of": (types.uint16,),
+    "piece_at": (types.uint64,),
+}
+"""What each takes after the row."""
+LOOKED_AT: set[Any] = set()
+"""Kernels with their signatures; most are called by several."""
 
 
 def complaints(kernel: Dispatcher, signature: tuple[Any, ...], seen: set[Any]) -> Iterator[str]:
@@ -57,28 +71,28 @@ def complaints(kernel: Dispatcher, signature: tuple[Any, ...], seen: set[Any]) -
 
 
 @pytest.mark.parametrize(
-    ("kernel", "signature"),
-    [
-        (moves.legal_actions, (ROW, ACTIONS)),
-        (rules.apply, (ROW, types.uint16)),
-        (rules.position_key, (ROW,)),
-        (rules.insufficient_material, (ROW,)),
-        (encoding.pack, (ROW, types.int64, types.uint8, WORDS)),
-        (encoding.pack_leaf, (ROW, WORDS)),
-        *[(small.legal_actions, (DISCS_ROW, ACTIONS)) for small in (connect_four, tic_tac_toe)],
-        *[(small.apply, (DISCS_ROW, types.uint16)) for small in (connect_four, tic_tac_toe)],
-        *[(small.pack, (DISCS_ROW, types.int64, types.uint8, WORDS)) for small in (connect_four, tic_tac_toe)],
-        *[(small.pack_leaf, (DISCS_ROW, WORDS)) for small in (connect_four, tic_tac_toe)],
-        (connect_four_solver._order, (types.uint64, types.uint64, types.uint64, WORDS)),
-        (connect_four_solver.image, (types.uint64,)),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
+    ("game", "name"),
+    [(game, name) for game in MODULES for name in KERNELS if hasattr(MODULES[game], name)],
 )
-def test_no_word_turns_signed_or_float(kernel: Dispatcher, signature: tuple[Any, ...]) -> None:
-    seen: set[Any] = set()
-    assert list(complaints(kernel, signature, seen)) == []
-    if kernel is moves.legal_actions:
-        assert len(seen) > 10  # the kernels that it calls were looked at
+def test_no_word_turns_signed_or_float(game: str, name: str) -> None:
+    module = MODULES[game]
+    row = numba.typeof(np.zeros(1, module.STATE)[0])
+    before = len(LOOKED_AT)
+    assert list(complaints(getattr(module, name), (row, *KERNELS[name]), LOOKED_AT)) == []
+    if name == "legal_actions" and game in ("chess", "shogi"):
+        assert len(LOOKED_AT) - before > 10  # the kernels that it calls were looked at
+
+
+def test_no_word_turns_signed_or_float_where_connect_four_is_solved() -> None:
+    word = types.uint64
+    row = numba.typeof(np.zeros(1, MODULES["connect_four"].STATE)[0])
+    scores, moves = numba.typeof(np.zeros(1, np.int64)), numba.typeof(np.zeros((1, 1), np.uint64))
+    for kernel, signature in (
+        (connect_four_solver._scores, (row, scores, WORDS, word, moves)),
+        (connect_four_solver._order, (word, word, word, WORDS)),
+        (connect_four_solver.image, (word,)),
+    ):
+        assert list(complaints(kernel, signature, LOOKED_AT)) == []
 
 
 def _signed(word: np.uint64) -> np.uint64:

@@ -8,17 +8,22 @@ import select
 import subprocess
 import sys
 import time
+import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from engine_help import CHESS, ROOT, complaints, make_run, script
 
+import games
 from agents.engine.board import Board
 from agents.engine.chess_view import ChessView
+from agents.engine.shogi_view import ShogiView
 from agents.engine.terminal import play
+from agents.engine.views import NoView, view_class
 from agents.players import RandomPlayer, SearchPlayer
-from games.chess import Ending, read_pgn
+from games.chess import read_pgn
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Uniform
 from selfplay.engines import make_player
@@ -32,25 +37,25 @@ class Scripted:
 
     name = "a script"
 
-    def __init__(self, moves: str) -> None:
-        self.moves = moves.split()
+    def __init__(self, moves: str, game=CHESS) -> None:
+        self.moves, self.game = moves.split(), game
 
     def act(self, history, games, rng):
         state = history.states[0, history.length[0] - 1]
-        return np.array([CHESS.from_text(state, self.moves.pop(0))], np.uint16)
+        return np.array([self.game.from_text(state, self.moves.pop(0))], np.uint16)
 
 
-def session(typed: str, player=None, side="white", start="startpos", ascii=True) -> str:
+def session(typed: str, player=None, side="first", start="startpos", ascii=True, game=CHESS) -> str:
     """What a session without a terminal says to typed lines (separated by ";")."""
-    said = io.StringIO()
+    said = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
     before = sys.stdin
     sys.stdin = io.StringIO(typed.replace(";", "\n"))
     try:
         with contextlib.redirect_stdout(said):
-            assert play(CHESS, player or RandomPlayer(CHESS), side, ascii, start, seed=1) == 0
+            assert play(game, player or RandomPlayer(game), side, ascii, start, seed=1) == 0
     finally:
         sys.stdin = before
-    return said.getvalue()
+    return said.buffer.getvalue().decode()
 
 
 def boards(said: str) -> list[str]:
@@ -269,9 +274,16 @@ def test_endings_are_named() -> None:
     assert said.count("The game is over.") == 2
 
 
-def test_every_ending_has_words() -> None:
-    view = ChessView(colour=False, ascii=True)
-    assert all(re.fullmatch(r"[A-Za-z].{3,}", view.reason(ending)) for ending in Ending)
+@pytest.mark.parametrize("name", games.GAMES)
+def test_every_ending_has_words(name) -> None:
+    game = games.load(name)
+    view = view_class(game)(False, True)
+    assert all(re.fullmatch(r"[A-Za-z].{3,}", view.reason(int(ending))) for ending in game.Ending)
+
+
+def test_a_game_without_a_view_is_one_clear_line() -> None:
+    with pytest.raises(NoView, match="go cannot be played in a terminal yet"):
+        play(replace(CHESS, name="go"), RandomPlayer(CHESS), "first", True)
 
 
 # --- saving ----------------------------------------------------------------------------------------------------------
@@ -341,6 +353,137 @@ def test_the_command_says_what_is_wrong(tmp_path, arguments, wrong) -> None:
     assert done.returncode == 2
     (line,) = complaints(done)
     assert line.startswith(f"play: {wrong}")
+
+
+# --- shogi -----------------------------------------------------------------------------------------------------------
+
+SHOGI = games.load("shogi")
+IN_HAND = "4k4/9/9/9/9/9/9/9/4K4 b R2Pb 1"
+
+
+def test_the_shogi_board_in_letters_and_in_kanji() -> None:
+    board = Board(SHOGI)
+    for text in ("7g7f", "3c3d", "8h2b+"):
+        action = SHOGI.from_text(board.state, text)
+        last = ShogiView(False, True).squares_of(board.state, action)
+        board.play(action)
+    assert last == (9 * 7 + 1, 9 * 1 + 7)
+    lines = ShogiView(colour=False, ascii=True).draw(board.state, last, turned=False)
+    assert lines[0] == "  9   8   7   6   5   4   3   2   1 "
+    assert lines[2] == "  .   r   .   .   .   .   . [+B]  .  b"
+    assert lines[3] == "  p   p   p   p   p   p   .   p   p  c"
+    assert lines[8] == "  . [ .]  .   .   .   .   .   R   .  h"
+    assert len(lines) == 10
+    kanji = ShogiView(colour=False, ascii=False).draw(board.state, last, turned=False)
+    assert kanji[2] == " ・ v飛  ・  ・  ・  ・  ・  馬* ・  二b"
+    turned = ShogiView(colour=False, ascii=False).draw(board.state, last, turned=True)
+    assert turned[0] == "  1   2   3   4   5   6   7   8   9 "
+    assert turned[1] == "v香 v桂 v銀 v金 v玉 v金 v銀 v桂 v香  九i"  # Black's, seen from the other side
+    assert turned[8] == " ・ v馬* ・  ・  ・  ・  ・  飛  ・  二b"
+    assert ShogiView(False, True).draw(board.state, last, turned=True)[8] == "  . [+B]  .   .   .   .   .   r   .  b"
+
+
+def test_shogi_pieces_stand_out_on_every_square() -> None:
+    board = Board(SHOGI, "4k4/4G4/4P4/9/9/9/9/9/4K4 w - 1")  # in check
+    text = "".join(ShogiView(True, False).draw(board.state, (4, 13), turned=False))
+    cells = re.findall(r"\x1b\[48;5;(\d+);38;5;(\d+)m([ v])(\S| {2})", text)
+    assert len(cells) == 81
+    assert len({ground for ground, _, _, _ in cells}) == 3  # wood, the last move, check
+    assert {(paint, mark) for _, paint, mark, piece in cells if piece.strip()} == {("16", " "), ("18", "v")}
+    for paint in (16, 18):
+        for ground in {int(ground) for ground, _, _, _ in cells}:
+            low, high = sorted((luminance(paint), luminance(ground)))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (paint, ground)
+
+
+def test_hands_stand_beside_the_board_each_on_its_side() -> None:
+    assert ShogiView(False, True).captures(Board(SHOGI, IN_HAND).state) == ("Black: R 2P", "White: B")
+    assert ShogiView(False, False).captures(Board(SHOGI, IN_HAND).state) == ("Black: 飛 歩二", "White: 角")
+    assert ShogiView(False, True).captures(Board(SHOGI).state) == ("Black: -", "White: -")
+    said = session("flip", game=SHOGI, start=IN_HAND)
+    above, below, flipped_above, flipped_below = re.findall(r"(White|Black): (.*)", said)
+    assert (above, below) == (("White", "B"), ("Black", "R 2P"))
+    assert (flipped_above, flipped_below) == (below, above)
+
+
+def test_shogi_moves_in_usi_western_and_japanese() -> None:
+    replies = Scripted("3c3d 8c8d 8d8e 3a2b 8e8f 2c2d", SHOGI)
+    said = session("7g7f;P-26;２五歩;B22+;▲7八金;2X2D;P-2d;同歩", replies, game=SHOGI)
+    for line in ("1. P-7f    P-3d", "3. P-2f    P-8d", "5. P-2e    P-8e", "7. Bx2b+   Sx2b", "9. G-7h    P-8f"):
+        assert line in said, said
+    assert "'2X2D' is not a move" in said
+    assert "White plays Px2d (2c2d)." in said
+    assert "'同歩' is not legal here" in said
+
+
+def test_shogi_names_of_moves_in_japanese() -> None:
+    start = "lnsgkgsnl/1r5b1/pppppp1pp/6p2/9/2P6/PP1PPPPPP/1B5R1/LNSGKGSNL b - 3"
+    said = session("22角成;flip;undo;moves 2b", Scripted("3a2b", SHOGI), game=SHOGI, start=start, ascii=False)
+    assert "  3. ▲２二角成 △同　銀\n" in said
+    assert "White plays △同　銀 (3a2b)." in said
+    assert "2 legal moves with '2b':\n  ▲２二角不成 ▲２二角成\n" in said
+
+
+def test_long_lists_of_shogi_moves_keep_within_80_columns() -> None:
+    said = session("moves", game=SHOGI, start="4k4/9/9/9/9/9/9/9/4K4 b 2R2B4G4S4N4L9P 1", ascii=False)
+    listed = said.split(" legal moves:\n")[1].splitlines()
+    assert len(listed) > 50
+    wide = [sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) for line in listed if line]
+    assert max(wide) <= 80
+    assert min(wide[:-1]) > 66
+
+
+def test_bad_shogi_input_gets_a_sentence_and_another_try() -> None:
+    bad = [
+        "7g7e",
+        "8h2b+",
+        "P*5e",
+        "P-5e",
+        "5e",
+        "同歩",
+        "七六歩",
+        "xyzzy",
+        "\x00",
+        "あ" * 1000,
+        "sfen x",
+        "save",
+        "moves 0",
+    ]
+    said = session(";".join([*bad, "7g7f"]), Scripted("3c3d", SHOGI), game=SHOGI)
+    for line in bad:
+        answer = said.split(f"> {line.strip()}\n", 1)[1].splitlines()[0]
+        assert len(answer) > 15, line
+        assert not answer.startswith(">"), line
+        assert len(answer) < 200, line
+        assert answer.isprintable(), line
+    assert "White plays P-3d" in said
+
+
+def test_shogi_endings_are_named() -> None:
+    mate = "4k4/9/4P4/9/9/9/9/9/4K4 b G 1"
+    assert session("G*5b", game=SHOGI, start=mate).endswith("Checkmate: Black wins.\n")
+    out_and_back = Scripted("5a4a 4a5a " * 6, SHOGI)
+    said = session("5i4i;4i5i;" * 6, out_and_back, game=SHOGI, start="4k4/9/9/9/9/9/9/9/4K4 b P 1")
+    assert "The same position for the fourth time (sennichite): the game is drawn.\n" in said
+    said = session("", game=SHOGI, start="1K7/GGGG1SSSS/RR1BB4/9/9/9/9/9/8k b - 1")
+    assert said.endswith("The king has entered the opponent's camp with enough pieces (declaration): Black wins.\n")
+
+
+def test_a_shogi_game_is_saved_as_csa_with_its_players(tmp_path) -> None:
+    typed = f"7g7f;save {tmp_path}/game;resign;save {tmp_path}/game.csa"
+    said = session(typed, Scripted("3c3d", SHOGI), side="black", game=SHOGI)
+    assert said.count(f"Saved to {tmp_path}/game.csa.") == 2
+    (game,) = SHOGI.read_csa((tmp_path / "game.csa").read_text())
+    assert (game.headers["Black"], game.headers["White"]) == ("Human", "a script")
+    assert (game.ending, game.value, len(game.actions)) == (SHOGI.Ending.RESIGNATION, -1.0, 2)
+
+
+def test_white_moves_second_in_shogi() -> None:
+    for side in ("white", "second"):
+        said = session("", Scripted("7g7f", SHOGI), side=side, game=SHOGI)
+        assert said.startswith("You are White against a script.")
+        assert "Black plays P-7f (7g7f)." in said
+    assert session("", game=SHOGI, side="black").startswith("You are Black")
 
 
 # --- a real pseudo-terminal ------------------------------------------------------------------------------------------
@@ -429,6 +572,41 @@ def test_a_session_at_a_terminal(sit_down) -> None:
     person.type("resign\n")
     assert "Resignation: Black wins." in person.wait_for("Game over> ")
     assert person.leave("\x04") == 0  # Ctrl-D
+
+
+def test_a_game_of_shogi_at_a_terminal(sit_down) -> None:
+    person = sit_down("--game", "shogi", "--engine", "untrained", "--simulations", "8")
+    screen = person.wait_for("Black to move> ")
+    assert "\x1b[48;5;" in screen
+    assert "v玉" in screen
+    person.type("7六歩\n")
+    screen = person.wait_for("Black to move> ")
+    assert "thinking" in screen
+    assert re.search(r"White plays △\S+( \S+)? \(\S{4}\)\.", screen)
+    person.type("P-7f\n")
+    assert "is not legal here" in person.wait_for("Black to move> ")
+    person.type("undo\n")
+    assert "1. ▲" not in person.wait_for("Black to move> ")
+    person.type("resign\n")
+    assert "Resignation: White wins." in person.wait_for("Game over> ")
+    assert person.leave("\x04") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "seen"),
+    [
+        ((), {"NO_COLOR": "1"}, "v玉"),
+        (("--ascii",), {"NO_COLOR": "1"}, " k "),
+        ((), {"PYTHONIOENCODING": "ascii"}, " k "),
+    ],
+)
+def test_shogi_without_colours_and_without_glyphs(sit_down, arguments, environment, seen) -> None:
+    person = sit_down("--game", "shogi", "--engine", "random", *arguments, **environment)
+    screen = person.wait_for("Black to move> ")
+    assert seen in screen
+    assert screen.isascii() == (seen == " k ")
+    assert ("\x1b[48" in screen) == ("NO_COLOR" not in environment)
+    assert person.leave("\x04") == 0
 
 
 def test_ctrl_c_leaves_at_once_and_without_a_traceback(sit_down) -> None:

@@ -1,6 +1,7 @@
 """Presets on the command line: a preset's settings, other flags on top, and what a resumed run makes of them."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import games
-from rlcore.networks import ResNet
 from selfplay.config import Config, ConfigError, parse_config
 from selfplay.learner import make_optimizer
 from selfplay.presets import DEFAULT, PRESETS, with_preset
+from selfplay.strength import new_network
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,6 +41,38 @@ def test_without_a_preset_all_is_as_the_defaults_say(settings, tmp_path):
     )
 
 
+CHESS_LIMITS = {"two-cores": 240, "laptop": 240, "gpu": 300, "large-gpu": 400, "alphazero": 512}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_what_goes_by_the_game_is_the_same_on_every_machine(settings, tmp_path, preset):
+    """AlphaZero's 512 plies, and its noise by the number of legal moves: 0.3 in chess, 0.15 in shogi."""
+    chess, shogi = (
+        settings("--game", game, "--preset", preset, "--run-dir", str(tmp_path)) for game in ("chess", "shogi")
+    )
+    assert chess == replace(PRESETS[preset].config, run_dir=tmp_path)  # as it was before there was a second game
+    assert (chess.actor.max_plies, chess.search.noise_alpha) == (CHESS_LIMITS[preset], 0.3)
+    assert (shogi.actor.max_plies, shogi.search.noise_alpha) == (512, 0.15)
+    assert shogi == replace(
+        chess,
+        game="shogi",
+        actor=replace(chess.actor, max_plies=512),
+        search=replace(chess.search, noise_alpha=0.15),
+    )
+
+
+def test_another_game_has_its_own_folder_and_resumes_with_its_own_settings(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = settings("--game=shogi", "--actor.games", "7")
+    assert first.folder() == Path("runs/shogi")
+    assert (first.actor.max_plies, first.actor.games, first.network.channels) == (512, 7, 48)
+    Path("runs/shogi").mkdir(parents=True)
+    Path("runs/shogi/config.json").write_text(replace(first, seed=9).to_json())
+    assert settings("--game", "shogi") == replace(first, seed=9)
+    assert settings("--run-dir", "runs/shogi", "--preset", "gpu").actor.max_plies == 512  # the game is the run's
+    assert settings().game == "chess"
+
+
 @pytest.mark.parametrize("form", [("--preset", "gpu"), ("--preset=gpu",)])
 def test_flags_come_on_top_of_a_preset_wherever_they_stand(settings, tmp_path, form):
     given = settings("--actor.games", "7", *form, "--run-dir", str(tmp_path), "--seed", "5")
@@ -56,8 +89,15 @@ def test_a_resumed_run_keeps_its_settings_unless_a_preset_is_named(settings, tmp
     assert named == replace(first, actor=PRESETS["laptop"].config.actor)  # and the seed stays
 
 
-@pytest.mark.parametrize(("flags", "words"), [(["--preset", "huge"], "two-cores"), (["--preset"], "expected one")])
-def test_a_bad_preset_is_one_line(flags, words):
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--preset", "huge"], "two-cores"),
+        (["--preset"], "expected one"),
+        (["--game", "go"], "there is no game called 'go'; the games are: chess, shogi"),
+    ],
+)
+def test_a_bad_preset_or_game_is_one_line(flags, words):
     command = [sys.executable, str(ROOT / "scripts" / "selfplay.py"), *flags]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
@@ -76,14 +116,28 @@ def test_help_lists_every_preset_and_shows_the_chosen_ones_settings():
     assert "(default: 800)" in text
 
 
+def test_help_shows_what_the_game_will_have():
+    command = [sys.executable, str(ROOT / "scripts" / "selfplay.py"), "--game", "shogi", "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "In shogi each has actor.max-plies 512, search.noise-alpha 0.15." in text
+    assert re.search(r"--actor.max-plies INT[^-]*\(default:[\s│]*512\)", text)
+    assert re.search(r"--search.noise-alpha FLOAT[^-]*\(default:[\s│]*0.15\)", text)
+
+
+def test_settings_load_nothing_heavy():
+    program = "import sys, selfplay.presets; print({'numpy', 'numba', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.stdout == "set()\n", done.stderr
+
+
+@pytest.mark.parametrize("played", games.GAMES)
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_survives_its_checkpoint_and_its_network_can_be_made(name):
-    chosen = PRESETS[name].config
+def test_a_preset_survives_its_checkpoint_and_its_network_can_be_made(name, played):
+    chosen = with_preset(Config(game=played, seed=4), name)
     assert parse_config(chosen.to_json(), "here") == chosen
-    layout = games.load("chess").layout(chosen.history)
-    network = ResNet(chosen.network, layout.num_planes, (8, 8), games.load("chess").NUM_ACTIONS)
+    assert chosen.seed == 4
+    network = new_network(games.load(played), chosen)
     assert make_optimizer(network, chosen.learner).param_groups[0]["lr"] == chosen.learner.learning_rate
-    assert with_preset(Config(seed=4), name).seed == 4
 
 
 def test_alphazero_is_as_published():
@@ -93,6 +147,7 @@ def test_alphazero_is_as_published():
     learner = chosen.learner
     assert (learner.batch_size, learner.learning_rate, learner.decay_steps) == (4096, 0.2, (100_000, 300_000, 500_000))
     assert games.load("chess").layout(8).num_planes == 119
+    assert games.load("shogi").layout(8).num_planes == 362
 
 
 def test_settings_from_before_presets_can_still_be_read():

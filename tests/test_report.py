@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -11,9 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
+import games
 from selfplay import report as report_module
 from selfplay.picture import draw, screen
 from selfplay.report import LN_3, Point, Report, Status, alarms, plain_line, summary
@@ -95,6 +99,18 @@ def test_a_screen_is_never_larger_than_the_terminal(width: int, height: int, sho
         lines = rendered(shown, width, height, points)
         assert len(lines) <= height
         assert max(len(line) for line in lines) < width
+
+
+@pytest.mark.parametrize("name", games.GAMES)
+def test_80_columns_hold_the_board_of_every_game_and_cut_a_longer_line(name: str) -> None:
+    game = games.load(name)
+    start = np.zeros(1, game.STATE)[0]
+    game.init(start, 0)
+    picture = game.show(start)
+    for board in (picture, f"{picture}\n{'P ' * 60}"):
+        lines = rendered(status(board=board), 80, 24)
+        assert max(map(cell_len, lines)) < 80
+        assert all(row.strip() in "\n".join(lines) for row in picture.splitlines())
 
 
 def test_80_columns_hold_every_important_figure_and_the_whole_board() -> None:
@@ -418,8 +434,17 @@ def test_the_summary_says_what_was_learned_where_it_lies_and_how_to_go_on(tmp_pa
     assert "given up" not in text
     for name in ("checkpoints", "games.log", "metrics.jsonl", "progress.png", "make selfplay", "scripts/play.py"):
         assert name in text
-    assert "games.pgn" not in text  # it is not there
+    assert "games as text" not in text  # no file is there
     assert max(len(line) for line in text.splitlines() if str(tmp_path) not in line) <= 79
+
+
+@pytest.mark.parametrize("name", ["games.pgn", "games.csa"])
+def test_the_summary_names_the_games_as_text_whatever_their_format(tmp_path: Path, name: str) -> None:
+    for file in (name, "games.log", "games.kif"):
+        (tmp_path / file).touch()
+    text = summary(status(run_dir=tmp_path, text_file=name), [], None, [])
+    assert re.search(rf"games.log +every game.*\n  {name} +the games as text, for other programs\n", text)
+    assert "kif" not in text
 
 
 def test_the_summary_tells_how_often_giving_up_was_wrong() -> None:

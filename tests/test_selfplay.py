@@ -22,6 +22,7 @@ from rlcore.config import NetworkConfig, SearchConfig
 from rlcore.game import new_history
 from rlcore.metrics import read as read_metrics
 from selfplay.config import ActorConfig, Config, ConfigError, LearnerConfig, read_config
+from selfplay.gamefile import GameFile
 from selfplay.log import GameLog
 from selfplay.loop import Loop
 from selfplay.record import RecordBuilder
@@ -56,10 +57,13 @@ class Lines:
         self.lines.append(text)
 
 
+every_game = pytest.mark.parametrize("played", games.GAMES)
+
+
 def open_run(folder: Path, config: Config = TINY):
     from selfplay.run import Run
 
-    return Run(games.load("chess"), replace(config, run_dir=folder), Lines())
+    return Run(games.load(config.game), replace(config, run_dir=folder), Lines())
 
 
 def play(run, rounds: int) -> None:
@@ -74,8 +78,9 @@ def command(folder: Path, *more: str) -> list[str]:
     return [sys.executable, str(ROOT / "scripts" / "selfplay.py"), "--run-dir", str(folder), *FLAGS.split(), *more]
 
 
-def test_a_run_repeats_itself_from_its_seed(tmp_path):
-    runs = [open_run(tmp_path / name) for name in "ab"]
+@every_game
+def test_a_run_repeats_itself_from_its_seed(tmp_path, played):
+    runs = [open_run(tmp_path / name, replace(TINY, game=played)) for name in "ab"]
     for run in runs:
         play(run, 40)
     records = [list(run.log.records()) for run in runs]
@@ -98,9 +103,10 @@ QUICK = ActorConfig(
 @pytest.mark.parametrize(
     ("actor", "runtime"), [(TINY.actor, "auto"), (TINY.actor, "torch"), (QUICK, "auto")], ids=["", "torch", "quick"]
 )
-def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path, actor, runtime):
+@every_game
+def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path, actor, runtime, played):
     """Games, steps and weights are bit for bit those of a run without a break."""
-    config = replace(TINY, actor=actor, runtime=runtime)
+    config = replace(TINY, game=played, actor=actor, runtime=runtime)
     whole, parted = open_run(tmp_path / "whole", config), open_run(tmp_path / "parted", config)
     if actor is QUICK:  # sides give up
         whole.evaluators, parted.evaluators = ([Whim(), Whim()] for _ in range(2))
@@ -124,9 +130,10 @@ def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path, actor, runtime):
     parted.close()
 
 
-def test_every_record_can_be_replayed_and_ends_as_it_says(tmp_path):
-    game = games.load("chess")
-    run = open_run(tmp_path)
+@every_game
+def test_every_record_can_be_replayed_and_ends_as_it_says(tmp_path, played):
+    game = games.load(played)
+    run = open_run(tmp_path, replace(TINY, game=played))
     play(run, 60)
     seen = 0
     for record in run.log.records():
@@ -420,12 +427,14 @@ def newest(folder: Path):
     return checkpoint.load_newest(folder / "checkpoints", framework="numpy")
 
 
-def test_kill_9_in_mid_iteration_loses_nothing(tmp_path):
+@pytest.mark.parametrize(("played", "kills"), [(name, 2 if i else 3) for i, name in enumerate(games.GAMES)])
+def test_kill_9_in_mid_iteration_loses_nothing(tmp_path, played, kills):
     """Killed several times at odd moments: counters, replay and optimizer go on, no game is missing or twice."""
     logged: set[int] = set()
     games_before = steps_before = 0
-    for attempt in range(3):
-        process = subprocess.Popen(command(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    for attempt in range(kills):
+        flags = command(tmp_path, "--game", played)
+        process = subprocess.Popen(flags, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         log = tmp_path / "games.log"
         start = log.stat().st_size if log.exists() else 0
         wait_for(lambda start=start, log=log: log.exists() and log.stat().st_size > start + 20_000)
@@ -438,7 +447,7 @@ def test_kill_9_in_mid_iteration_loses_nothing(tmp_path):
             assert said, output
             assert int(said[2].replace(",", "")) == games_before
             assert int(said[3].replace(",", "")) == steps_before
-        with GameLog(log, "chess", read_only=True) as reader:
+        with GameLog(log, played, read_only=True) as reader:
             ids = [record.id for record in reader.records()]
             assert len(ids) == len(set(ids)), "a game stands in the log twice"
             assert logged <= set(ids), "a finished game was lost"
@@ -446,7 +455,7 @@ def test_kill_9_in_mid_iteration_loses_nothing(tmp_path):
         saved = newest(tmp_path)
         assert saved is not None
         steps_before = saved.state["learner"]["steps"]
-    run = open_run(tmp_path)
+    run = open_run(tmp_path, replace(TINY, game=played))
     assert run.log.games == games_before
     assert run.window.total == run.log.positions
     assert run.learner.steps == steps_before
@@ -495,21 +504,27 @@ def test_one_ctrl_c_finishes_and_says_how_to_go_on(tmp_path):
         assert saved.state["games"] == log.games
 
 
-def test_a_time_limit_ends_the_run_with_everything_in_its_place(tmp_path):
+@every_game
+def test_a_time_limit_ends_the_run_with_everything_in_its_place(tmp_path, played):
     done = subprocess.run(
-        [*command(tmp_path), "--max-minutes", "0.08", "--strength-games", "4"],
+        [*command(tmp_path), "--game", played, "--max-minutes", "0.08", "--strength-games", "4"],
         capture_output=True, text=True, timeout=300, env=os.environ | {"NO_COLOR": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("config.json", "games.log", "games.pgn", "metrics.jsonl", "progress.png", "checkpoints"):
+    game = games.load(played)
+    text_file = f"games.{game.FILE_SUFFIX}"
+    for name in ("config.json", "games.log", text_file, "metrics.jsonl", "progress.png", "checkpoints"):
         assert (tmp_path / name).exists(), name
-    for words in ("against uniform-random moves", "against the untrained net", "play against it"):
+        assert f"  {name} " in done.stdout, name
+    for words in ("against uniform-random moves", "against the untrained net", f"play.py --game {played} "):
         assert words in done.stdout, done.stdout
     assert json.loads((tmp_path / "config.json").read_text())["seed"] == 3
     rows = read_metrics(tmp_path)
     assert any(row.get("strength/the untrained net") is not None for row in rows)
-    with GameLog(tmp_path / "games.log", "chess", read_only=True) as log:
-        assert (tmp_path / "games.pgn").read_text().count("[Event ") == log.games
+    with GameLog(tmp_path / "games.log", played, read_only=True) as log:
+        text = (tmp_path / text_file).read_text()
+        assert {int(number) for number in re.findall(rf"(?m)^{game.COMMENT} game (\d+)$", text)} == log.ids
+        assert [len(found.actions) for found in text_games(played, text)] == [len(r.plies) for r in log.records()]
 
 
 def test_a_limit_of_positions_ends_the_run_and_counts_all_starts(tmp_path):
@@ -533,15 +548,33 @@ def test_a_limit_of_positions_ends_the_run_and_counts_all_starts(tmp_path):
     assert 400 <= made[2] < 400 + 16
 
 
-def test_games_as_text_follow_the_log_after_a_torn_write(tmp_path):
-    run = open_run(tmp_path)
+def text_games(played, text):
+    """The games of a file, by the game's own reader."""
+    return list({"chess": games.load("chess").read_pgn, "shogi": games.load("shogi").read_csa}[played](text))
+
+
+@every_game
+def test_games_as_text_follow_the_log_after_a_torn_write(tmp_path, played):
+    """Wherever a kill cut the file; and a file of another kind, such as one without the lines between, is made anew."""
+    game, config = games.load(played), replace(TINY, game=played)
+    run = open_run(tmp_path, config)
     play(run, 40)
     run.close()
-    path = tmp_path / "games.pgn"
-    whole = path.read_text()
-    path.write_text(whole[:-60])  # the last game is cut
-    open_run(tmp_path).close()
-    assert sorted(path.read_text().split("\n\n")) == sorted(whole.split("\n\n"))
+    path = tmp_path / f"games.{game.FILE_SUFFIX}"
+    whole = path.read_bytes()
+    lines = len(f"{game.COMMENT} game 1".encode())
+    for size in (len(whole) - 1, len(whole) - 2, len(whole) - lines - 3, len(whole) - 60, len(whole) // 2, 10, 0):
+        path.write_bytes(whole[:size])
+        with GameLog(tmp_path / "games.log", played) as log:
+            GameFile(tmp_path, game, log).close()
+        assert path.read_bytes() == whole, size
+    path.write_bytes(re.sub(rf"(?m)^{game.COMMENT} game \d+\n".encode(), b"", whole))
+    open_run(tmp_path, config).close()
+    assert path.read_bytes() == whole
+    path.write_bytes(whole + f"{game.COMMENT} game 12345\n".encode())  # a game that the log does not have
+    open_run(tmp_path, config).close()
+    assert path.read_bytes() == whole
+    assert len(text_games(played, whole.decode())) == whole.count(f"{game.COMMENT} game ".encode()) > 5
 
 
 def test_two_runs_in_one_folder_are_refused(tmp_path):

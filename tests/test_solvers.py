@@ -39,7 +39,7 @@ def random_positions(ply, count, seed=1):
     return found
 
 
-# --- plain search, on boards with seven bits a column: no code in common with the solver -------------------------------
+# --- plain search, on boards with seven bits a column: no code in common with the solver ------------------------------
 
 
 def by_columns(word):
@@ -78,7 +78,7 @@ def test_the_end_of_the_game_is_scored_as_by_plain_search(ply):
     plain_score.cache_clear()
 
 
-# --- the solver against itself -----------------------------------------------------------------------------------------
+# --- the solver against itself ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ply", [14, 20, 28, 35])
@@ -116,7 +116,7 @@ def test_a_small_table_gives_the_same_scores_as_a_large_one():
 
 @pytest.mark.nojit
 def test_scores_by_hand():
-    """Three discs above each other; three in a row with both ends open; the last disc of a game; games that are over."""
+    """Three above each other; three in a row with both ends open; the last disc of a game; games that are over."""
     solver = connect_four_solver.Solver(12)
     assert solver.scores(position("414141")).tolist()[3] == 18  # x wins with its fourth of 21 discs
     assert solver.scores(position("33445")).tolist() == [-18] * 7
@@ -141,7 +141,7 @@ def test_squares_that_complete_four_are_found_as_by_trying(moves):
             assert bool(found >> square & 1) == bool(empty and connect_four.has_four(state[side] | bit))
 
 
-# --- published scores --------------------------------------------------------------------------------------------------
+# --- published scores -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -151,7 +151,7 @@ def test_the_first_player_wins_by_the_middle_column():
     assert solver.scores(position("startpos")).tolist() == [-2, -1, 0, 1, 0, -1, -2]
 
 
-# --- tic-tac-toe -------------------------------------------------------------------------------------------------------
+# --- tic-tac-toe ------------------------------------------------------------------------------------------------------
 
 
 def test_tic_tac_toe_is_scored_in_every_position():
@@ -184,7 +184,7 @@ def test_tic_tac_toe_by_hand():
     assert len(exact_scores(game, state)) == 0
 
 
-# --- the committed sample ----------------------------------------------------------------------------------------------
+# --- the committed sample ---------------------------------------------------------------------------------------------
 
 
 def test_the_sample_holds_a_thousand_positions_with_a_choice(positions):

@@ -1,7 +1,9 @@
 """The engine's faces: how a person or another program plays against it.
 
     board       one game in progress: positions, moves, endings
+    views       what a terminal asks of a game, and which module answers for which game
     chess_view  chess for the eye: the board in colour or letters, moves as SAN
+    shogi_view  shogi for the eye: the board in kanji or letters, both hands, moves in Japanese
     terminal    a person against a player, in a terminal
 
 Nothing is imported here: write ``from agents.engine.terminal import ...``.

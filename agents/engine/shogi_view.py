@@ -90,8 +90,10 @@ class ShogiView:
         return black, white
 
     def _hand(self, hand: Sequence[int]) -> str:
-        names = LETTERS if self.ascii else KANJI
-        return " ".join(f"{names[kind]}{hand[kind] if hand[kind] > 1 else ''}" for kind in _HELD if hand[kind]) or "-"
+        held = [(kind, hand[kind]) for kind in _HELD if hand[kind]]
+        if self.ascii:
+            return " ".join(f"{count if count > 1 else ''}{LETTERS[kind]}" for kind, count in held) or "-"
+        return " ".join(f"{KANJI[kind]}{kanji_number(count) if count > 1 else ''}" for kind, count in held) or "-"
 
     def squares_of(self, state: Row, action: int) -> tuple[int, ...]:
         """From where to where an action goes in the position that it is played in, a drop only to where; 9a = 0."""
