@@ -2,7 +2,8 @@
 
 A score is 0 for a draw. Else it says how soon the win comes: 1 for a win by the winner's last move, 2 for the one
 before it, and so on; below zero for the side that loses. Scores of one position can be compared, and the best of them
-is the position's own."""
+is the position's own.
+"""
 
 import importlib
 from functools import cache
@@ -67,7 +68,7 @@ def exact_scores(game: Game, state: Row) -> Array:
 
 
 def sample(game: Game) -> Sample:
-    """The positions to judge a player by: all of tic-tac-toe, a thousand of connect four, of plies 8 to 36.
+    """The positions to judge a player by: all of tic-tac-toe, a thousand of connect four, of plies 8 to 32.
 
     Raises:
         NotSolved: the game is not solved.

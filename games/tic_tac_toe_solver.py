@@ -2,7 +2,8 @@
 
 A score is 0 for a draw. Else it says how soon the win comes: 1 for a win by the winner's last move, 2 for the one
 before it, and so on; below zero for the side that loses. The move that follows ``n`` others wins (10 - n) / 2 points,
-rounded down."""
+rounded down.
+"""
 
 import numpy as np
 

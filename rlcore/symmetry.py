@@ -72,4 +72,5 @@ def _move_squares(words: Array, squares: Array, board: Array) -> None:
             square = squares[np.uint64(part << 6) + lowest(bits)]
             board[square >> 6] |= ONE << np.uint64(square & 63)
             bits &= bits - ONE
-    words[:] = board
+    for part in range(words.shape[0]):
+        words[part] = board[part]

@@ -132,7 +132,7 @@ def test_games_as_text_can_follow_each_other_with_lines_between_them(name):
             text = game.write_game(moves[:1], headers, int(ending), value, start_row)
             assert text.endswith("\n")
             assert not [line for line in text.splitlines() if line.startswith(f"{game.COMMENT} game ")]
-    illegal = min(set(range(game.NUM_ACTIONS)) - set(moves.tolist()))
+    illegal = min(set(range(game.NUM_ACTIONS + 1)) - set(moves.tolist()))
     with pytest.raises(BadMove):
         game.write_game([illegal], {}, 0, 0.0)
 
@@ -196,39 +196,29 @@ def test_a_mirrored_action_in_the_mirrored_position_leads_to_the_mirrored_positi
         assert moved.dtype == np.uint16
         assert np.array_equal(moved[0], np.arange(size)), "number 0 changes nothing"
         assert np.array_equal(np.sort(moved, axis=1), np.broadcast_to(np.arange(size), (len(actions), size)))
-    steps, slot = 3, np.zeros(1, np.int32)
-    layout, board = game.layout(steps), np.zeros(game.BOARD_WORDS, np.uint64)
-    image, batch = new_history(game, 1, 200), make_batch(1, layout.num_words, game.MAX_LEGAL)
-    words, legal, counts = np.zeros(layout.num_words, np.uint64), np.zeros((1, game.MAX_LEGAL), np.uint16), batch.counts
-    results = np.zeros((2, 1), np.uint8), np.zeros((2, 1), np.float32)
-    for symmetry in range(len(actions)):
-        before = batch.actions[0, :0]
-        for book, g, _ in random_games(game, 9 + symmetry):
-            if book.length[g] == 1:
-                game.begin(image, 0, 9 + symmetry + g)
-                played = 0
-            else:
-                moves = {bytes(after(game, book.states[g, played], action)): action for action in before}
-                game.advance(image, slot, actions[symmetry][[moves[bytes(newest(book, g))]]])
-                played += 1
-            game.judge(image, slot, 0, legal, counts, results[0][1], results[1][1])
-            game.pack_game(image, 0, steps, words)
-            mirrored = set(legal[0, : counts[0]].tolist())
-            game.judge(book, np.array([g], np.int32), 0, batch.actions, counts, results[0][0], results[1][0])
-            before = batch.actions[0, : counts[0]].copy()
-            game.pack_game(book, g, steps, batch.words[0])
-            mirror(batch.words, batch.actions, counts, np.array([symmetry]), game.SYMMETRIES, layout, board)
-            assert np.array_equal(batch.words[0], words)
-            assert set(batch.actions[0, : counts[0]].tolist()) == mirrored
-            assert batch.actions[0, : counts[0]].tolist() == actions[symmetry][before].tolist(), "each in its place"
-            assert results[0][0] == results[0][1]
-            assert results[1][0] == results[1][1]
-
-
-def after(game, state, action):
-    row = np.array([state])
-    game.apply(row[0], action)
-    return row[0]
+    both, generator = np.arange(2, dtype=np.int32), np.random.default_rng(9)
+    layout, board = game.layout(3), np.zeros(game.BOARD_WORDS, np.uint64)
+    book, batch = new_history(game, 2, 121), make_batch(2, layout.num_words, game.MAX_LEGAL)
+    legal, endings, values = batch.actions, np.zeros(2, np.uint8), np.zeros(2, np.float32)
+    for symmetry in [*range(len(actions))] * 3:
+        for g in both:
+            game.begin(book, g, 9)
+        for _ in range(120):
+            game.judge(book, both, 0, legal, batch.counts, endings, values)
+            for g in both:
+                game.pack_game(book, g, 3, batch.words[g])
+            count = batch.counts[0]
+            before = legal[0, :count].copy()
+            mirror(batch.words[:1], legal[:1], batch.counts, np.array([symmetry]), game.SYMMETRIES, layout, board)
+            assert np.array_equal(*batch.words)
+            assert np.array_equal(legal[0, :count], actions[symmetry][before]), "actions keep their places"
+            assert sorted(legal[0, :count]) == sorted(legal[1, : batch.counts[1]])
+            assert endings[0] == endings[1]
+            assert values[0] == values[1]
+            if endings[0]:
+                break
+            action = generator.choice(before)
+            game.advance(book, both, np.array([action, actions[symmetry][action]], np.uint16))
 
 
 def test_an_unknown_game_is_one_clear_error():

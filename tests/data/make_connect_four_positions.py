@@ -3,7 +3,7 @@
     python tests/data/make_connect_four_positions.py [path of the file]
 
 A line is a position, as the columns played, then the scores of the columns that are not full, from the left
-(``games.connect_four_solver`` says what they mean). There are 1,000, spread evenly over plies 8 to 36, no two of them
+(``games.connect_four_solver`` says what they mean). There are 1,000, 40 of each ply from 8 to 32, no two of them
 equal or mirror images. Each comes from a game of its own, in which a share of moves, drawn for the game from 10 to 100
 percent, is played at random. The others are good: up to ply 12 a win or a defence against one in one move, else any
 move that does not let the opponent win at once, and after that one with the best exact score. A position is left out
@@ -21,7 +21,7 @@ import numpy as np
 from games import connect_four
 from games.connect_four_solver import Solver, completing, image
 
-SEED, POSITIONS, FIRST, LAST = 4, 1000, 8, 36
+SEED, POSITIONS, FIRST, LAST = 4, 1000, 8, 32
 EXACT_FROM = 12
 HEADER = f"# Made by tests/data/make_connect_four_positions.py, seed {SEED}: columns played, scores of the moves.\n"
 PATH = Path(__file__).resolve().parent.parent.parent / "games" / "data" / "connect_four_positions.txt"
