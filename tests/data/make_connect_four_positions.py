@@ -21,7 +21,7 @@ import numpy as np
 from games import connect_four
 from games.connect_four_solver import Solver, completing, image
 
-SEED, POSITIONS, FIRST, LAST = 4, 1000, 8, 32
+SEED, POSITIONS, FIRST, EACH = 4, 1000, 8, 40
 EXACT_FROM = 12
 HEADER = f"# Made by tests/data/make_connect_four_positions.py, seed {SEED}: columns played, scores of the moves.\n"
 PATH = Path(__file__).resolve().parent.parent.parent / "games" / "data" / "connect_four_positions.txt"
@@ -86,12 +86,12 @@ def main():
     solver = Solver(table_bits=25)
     lines = path.read_text().splitlines()[1:] if path.exists() else []
     seen = {image_of(line.split()[0]) for line in lines}
-    plies = sorted(FIRST + n % (LAST - FIRST + 1) for n in range(POSITIONS))
     with path.open("a") as file:
         if file.tell() == 0:
             file.write(HEADER)
         for n in range(len(lines), POSITIONS):
-            columns, scores = new_position(np.random.default_rng([SEED, n]), plies[n], seen, solver)
+            plies = FIRST + n // EACH
+            columns, scores = new_position(np.random.default_rng([SEED, n]), plies, seen, solver)
             seen.add(image_of(columns))
             file.write(f"{columns} {' '.join(map(str, scores))}\n")
             file.flush()
