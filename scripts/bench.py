@@ -4,11 +4,13 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from games import GAMES
 
 
 @dataclass
@@ -16,15 +18,16 @@ class Settings:
     """Measure throughput: move generation (perft), random games (playouts), tree search without a network (search),
     networks by runtime and batch size (inference), self-play from end to end (selfplay), training (learner).
 
-    Prints one JSON line a figure. Quote the ratios, not the bare speeds: each path is timed in turn with a partner,
-    such as stockfish or OpenSpiel (where they are installed), plain PyTorch, or the evaluator with nothing else to do.
+    Prints one JSON line a figure. Quote the ratios, not the bare speeds: each path is timed in turn with partners,
+    such as stockfish, cshogi or OpenSpiel (where they are installed), plain PyTorch, or the evaluator with nothing
+    else to do.
     """
 
     what: tyro.conf.Positional[Literal["perft", "playouts", "search", "inference", "selfplay", "learner", "all"]] = (
         "all"
     )
     """What to measure."""
-    game: Literal["chess"] = "chess"
+    game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "chess"
     """The game."""
     rounds: int = 5
     """Measurements of each figure; the median counts."""
@@ -38,6 +41,7 @@ def main() -> int:
         print(f"bench: rounds must be at least 1, not {settings.rounds}", file=sys.stderr)
         return 2
     import games
+    from games.errors import UnknownGame
     from selfplay import bench
     from selfplay.config import ConfigError
 
@@ -50,7 +54,7 @@ def main() -> int:
             settings.compare,
             lambda text: print(text, file=sys.stderr),
         )
-    except ConfigError as error:
+    except (ConfigError, UnknownGame) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # whoever reads has had enough

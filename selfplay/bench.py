@@ -1,6 +1,6 @@
-"""Throughput of the hot paths, each beside a partner that is timed in turn with it, as JSON lines.
+"""Throughput of the hot paths, each beside partners that are timed in turn with it, as JSON lines.
 
-A speed by itself says as much of the machine as of the program: quote ``ratio``, the median over the rounds of ours by
+A speed by itself says as much of the machine as of the program: quote a ratio, the median over the rounds of ours by
 the partner's. ``compare`` sets a run beside an earlier one.
 """
 
@@ -25,7 +25,7 @@ from rlcore.evaluators import Batch, Evaluator, NetworkEvaluator, Uniform, make_
 from rlcore.game import Game, new_history
 from rlcore.search import Search
 from selfplay.config import ActorConfig, Config, ConfigError
-from selfplay.peers import Peer, open_spiel_playouts, open_spiel_search, stockfish
+from selfplay.peers import Peer, perft_peers, playout_peers, search_peers
 
 if TYPE_CHECKING:
     from rlcore.networks import ResNet
@@ -37,6 +37,7 @@ Figure = dict[str, Any]
 TREES, SIMULATIONS, HISTORY = 64, 800, 8  # of the search that is measured
 LEAVES = 16  # a wave, of the search of one tree
 THREADS = 2
+DEPTHS = {"chess": 6, "shogi": 5}  # of perft
 SECONDS = 1.0  # of a measurement that could go on for ever
 NETWORKS = {"3x48": NetworkConfig(blocks=3, channels=48), "4x64": NetworkConfig(blocks=4, channels=64)}
 BATCHES = (32, 128, 256)
@@ -81,28 +82,28 @@ def _processor() -> str:
 
 
 def _beside(
-    name: str, game: Game, rounds: int, unit: str, ours: Callable[[], float], peer: Peer | None, **more: Any
+    name: str, game: Game, rounds: int, unit: str, ours: Callable[[], float], peers: list[Peer], **more: Any
 ) -> Iterator[Figure]:
-    """Our figure, the partner's, and the ratio: measured A B A B ..., after each has run once."""
+    """Our figure, each partner's, and the ratios: measured A B A B ..., after each has run once."""
     mine: list[float] = []
-    theirs: list[float] = []
+    theirs: list[list[float]] = [[] for _ in peers]
     try:
         ours()  # compiles, and touches the memory
-        if peer is not None:
+        for peer in peers:
             peer.speed()
         for _ in range(rounds):
             mine.append(ours())
-            if peer is not None:
-                theirs.append(peer.speed())
+            for peer, values in zip(peers, theirs, strict=True):
+                values.append(peer.speed())
     finally:
-        if peer is not None:
+        for peer in peers:
             peer.close()
     yield _figure(name, game, mine, unit, **more)
-    if peer is not None:
+    for peer, values in zip(peers, theirs, strict=True):
         about = more | {"version": peer.version, "peer": peer.name, "threads": peer.threads}
-        yield _figure(f"{name} / {peer.name}", game, theirs, unit, **about)
-        ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
-        yield _figure(f"{name} ratio", game, ratios, f"times {peer.name}", **more)
+        yield _figure(f"{name} / {peer.name}", game, values, unit, **about)
+        ratios = [a / b for a, b in zip(mine, values, strict=True)]
+        yield _figure(f"{name} ratio to {peer.name}", game, ratios, f"times {peer.name}", **more)
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------
@@ -110,15 +111,17 @@ def _beside(
 
 def bench_perft(game: Game, rounds: int) -> Iterator[Figure]:
     """Move generation: leaves of the tree from the start position, listed and numbered as actions."""
-    depth = 6 if game.name == "chess" else 4
+    depth = DEPTHS.get(game.name, 4)
     state = perft.start(game)
 
     def ours() -> float:
-        began = time.perf_counter()
-        return perft.count(game, state, depth) / (time.perf_counter() - began)
+        began, nodes = time.perf_counter(), 0
+        while time.perf_counter() - began < SECONDS / 2:
+            nodes += perft.count(game, state, depth)
+        return nodes / (time.perf_counter() - began)
 
     perft.count(game, state, 3)
-    yield from _beside("perft", game, rounds, "nodes/s", ours, stockfish(game, depth), depth=depth)
+    yield from _beside("perft", game, rounds, "nodes/s", ours, perft_peers(game, depth), depth=depth)
 
 
 def bench_playouts(game: Game, rounds: int) -> Iterator[Figure]:
@@ -133,7 +136,7 @@ def bench_playouts(game: Game, rounds: int) -> Iterator[Figure]:
             plies += game.playout(history, 0, rng, legal)
         return plies / (time.perf_counter() - began)
 
-    yield from _beside("playouts", game, rounds, "plies/s", ours, open_spiel_playouts(game, 20))
+    yield from _beside("playouts", game, rounds, "plies/s", ours, playout_peers(game, 20))
 
 
 # --- search ----------------------------------------------------------------------------------------------------------
@@ -144,17 +147,19 @@ def bench_search(game: Game, rounds: int) -> Iterator[Figure]:
     sizes: dict[str, Any] = {"trees": TREES, "simulations": SIMULATIONS, "history": HISTORY}
     for root in ("gumbel", "puct"):
         config = SearchConfig(simulations=SIMULATIONS, root=root, interior="puct")
-        peer = open_spiel_search(game, SIMULATIONS)
+        peers = search_peers(game, SIMULATIONS)
         yield from _beside(
-            f"search {root}", game, rounds, "simulations/s", _searcher(game, config, TREES), peer, **sizes
+            f"search {root}", game, rounds, "simulations/s", _searcher(game, config, TREES), peers, **sizes
         )
     config = SearchConfig(simulations=SIMULATIONS)
     alone = Peer("one thread", __version__, _searcher(game, config, TREES))
     both = _threaded([_searcher(game, config, TREES) for _ in range(THREADS)])
-    yield from _beside("search two threads", game, rounds, "simulations/s", both, alone, **sizes | {"threads": THREADS})
+    yield from _beside(
+        "search two threads", game, rounds, "simulations/s", both, [alone], **sizes | {"threads": THREADS}
+    )
     config = SearchConfig(simulations=10 * SIMULATIONS, root="puct", leaves=LEAVES)
     sizes = {"trees": 1, "simulations": config.simulations, "history": HISTORY, "leaves": LEAVES}
-    yield from _beside("search one tree", game, rounds, "simulations/s", _searcher(game, config, 1), None, **sizes)
+    yield from _beside("search one tree", game, rounds, "simulations/s", _searcher(game, config, 1), [], **sizes)
 
 
 def _searcher(game: Game, config: SearchConfig, num_trees: int) -> Callable[[], float]:
@@ -269,7 +274,7 @@ def bench_inference(game: Game, rounds: int) -> Iterator[Figure]:
                 ours = _evaluations(evaluator, batch, time.process_time)
                 name = f"inference {shape} batch {size} {evaluator.name}"
                 yield from _beside(
-                    name, game, rounds, "positions/processor s", ours, _eager(network, size, layout), **about
+                    name, game, rounds, "positions/processor s", ours, [_eager(network, size, layout)], **about
                 )
 
 
@@ -301,7 +306,7 @@ def bench_selfplay(game: Game, rounds: int) -> Iterator[Figure]:
             actors = _actors(game, config, threads)
             playing = _threaded([_playing(actor, e) for actor, e in zip(actors, own, strict=True)])
             yield from _beside(
-                f"selfplay on {threads} cores{name}", game, rounds, "positions/s", playing, peer, **sizes
+                f"selfplay on {threads} cores{name}", game, rounds, "positions/s", playing, [peer], **sizes
             )
 
 
@@ -362,7 +367,7 @@ def bench_learner(game: Game, rounds: int) -> Iterator[Figure]:
         return steps * size / (time.perf_counter() - began)
 
     peer = Peer("the same batch again", __version__, bare)
-    yield from _beside("learner", game, rounds, "samples/s", ours, peer, batch=size)
+    yield from _beside("learner", game, rounds, "samples/s", ours, [peer], batch=size)
 
 
 BENCHES = {

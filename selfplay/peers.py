@@ -1,4 +1,4 @@
-"""Programs of others that are timed beside ours: a UCI engine's perft, OpenSpiel's random games and its tree search.
+"""Programs of others that are timed beside ours: perft of UCI engines and of cshogi, OpenSpiel's games and tree search.
 
 Each is used where it is installed and left out where it is not.
 """
@@ -15,7 +15,7 @@ import numpy as np
 
 from rlcore.game import Game
 
-__all__ = ["Peer", "UciPeer", "open_spiel_playouts", "open_spiel_search", "stockfish"]
+__all__ = ["Peer", "UciPeer", "perft_peers", "playout_peers", "search_peers"]
 
 
 class Peer(NamedTuple):
@@ -29,14 +29,43 @@ class Peer(NamedTuple):
     threads: int = 1
 
 
-class UciPeer:
-    """A UCI engine that answers ``go perft``."""
+def perft_peers(game: Game, depth: int) -> list[Peer]:
+    """Those that count the game's moves from its start position, nodes a second."""
+    peers: list[Peer | None] = []
+    if game.name == "chess":
+        peers = [_uci_perft("stockfish", depth)]
+    elif game.name == "shogi":
+        peers = [_cshogi_perft(depth), _uci_perft("fairy-stockfish", depth, "shogi")]
+    return [peer for peer in peers if peer is not None]
 
-    def __init__(self, command: str) -> None:
+
+def playout_peers(game: Game, games: int) -> list[Peer]:
+    """Those that play random games to their end, plies a second."""
+    peers = [_open_spiel_playouts(game, games)]
+    if game.name == "shogi":
+        peers.insert(0, _cshogi_playouts(games))
+    return [peer for peer in peers if peer is not None]
+
+
+def search_peers(game: Game, simulations: int) -> list[Peer]:
+    """Those that search the start position with a free evaluator, simulations a second."""
+    peer = _open_spiel_search(game, simulations)
+    return [] if peer is None else [peer]
+
+
+# --- engines ---------------------------------------------------------------------------------------------------------
+
+
+class UciPeer:
+    """A UCI engine that answers ``go perft``, of chess or of a variant that it knows."""
+
+    def __init__(self, command: str, variant: str = "") -> None:
         self._process = subprocess.Popen([command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self._send("uci")
         self.name = self._until("id name ")
         self._until("uciok")
+        if variant:
+            self._send(f"setoption name UCI_Variant value {variant}")
 
     def _send(self, text: str) -> None:
         assert self._process.stdin is not None
@@ -50,13 +79,17 @@ class UciPeer:
                 return line[len(start) :].strip()
         raise RuntimeError("the engine ended")
 
+    def count(self, depth: int) -> int:
+        """Perft of the start position."""
+        self._send(f"position startpos\ngo perft {depth}")
+        return int(self._until("Nodes searched:"))
+
     def perft(self, depth: int) -> float:
         """Nodes a second from the start position."""
-        self._send("position startpos\nisready")
+        self._send("isready")
         self._until("readyok")
         began = time.perf_counter()
-        self._send(f"go perft {depth}")
-        nodes = int(self._until("Nodes searched:"))
+        nodes = self.count(depth)
         return nodes / (time.perf_counter() - began)
 
     def close(self) -> None:
@@ -64,26 +97,86 @@ class UciPeer:
         self._process.wait(timeout=5)
 
 
-def stockfish(game: Game, depth: int) -> Peer | None:
-    """Stockfish's perft, from the path or where Debian puts games."""
-    path = shutil.which("stockfish") or shutil.which("stockfish", path="/usr/games")
-    if game.name != "chess" or path is None:
+def _uci_perft(command: str, depth: int, variant: str = "") -> Peer | None:
+    """An engine's perft, from the path or where Debian puts games."""
+    path = shutil.which(command) or shutil.which(command, path="/usr/games")
+    if path is None:
         return None
-    engine = UciPeer(path)
-    return Peer(engine.name, engine.name.split()[-1], lambda: engine.perft(depth), engine.close)
+    engine = UciPeer(path, variant)
+    version = next((word for word in engine.name.split() if word[0].isdigit()), engine.name)
+    return Peer(engine.name, version, lambda: engine.perft(depth), engine.close)
 
 
-def _pyspiel() -> Any:
+# --- cshogi ----------------------------------------------------------------------------------------------------------
+
+
+def _cshogi() -> Any:
+    try:
+        import cshogi
+    except ModuleNotFoundError:
+        return None
+    return cshogi
+
+
+def _cshogi_perft(depth: int) -> Peer | None:
+    """Counted from Python, the last ply by the length of the list of moves."""
+    cshogi = _cshogi()
+    if cshogi is None:
+        return None
+    board = cshogi.Board()
+
+    def leaves(depth: int) -> int:
+        if depth == 1:
+            return len(board.legal_moves)
+        total = 0
+        for move in board.legal_moves:
+            board.push(move)
+            total += leaves(depth - 1)
+            board.pop()
+        return total
+
+    def speed() -> float:
+        began = time.perf_counter()
+        return leaves(depth) / (time.perf_counter() - began)
+
+    return Peer("cshogi", metadata.version("cshogi"), speed)
+
+
+def _cshogi_playouts(games: int) -> Peer | None:
+    """Random games from Python, with its own repetitions and declarations."""
+    cshogi = _cshogi()
+    if cshogi is None:
+        return None
+    generator = random.Random(1)
+    over = (cshogi.REPETITION_DRAW, cshogi.REPETITION_WIN, cshogi.REPETITION_LOSE)
+
+    def speed() -> float:
+        began, plies = time.perf_counter(), 0
+        for _ in range(games):
+            board = cshogi.Board()
+            while (moves := list(board.legal_moves)) and board.is_draw() not in over and not board.is_nyugyoku():
+                board.push(generator.choice(moves))
+                plies += 1
+        return plies / (time.perf_counter() - began)
+
+    return Peer("cshogi", metadata.version("cshogi"), speed)
+
+
+# --- OpenSpiel -------------------------------------------------------------------------------------------------------
+
+
+def _pyspiel(game: Game) -> Any:
+    """The module, where it is installed and has the game."""
     try:
         import pyspiel  # type: ignore[import-not-found]
     except ModuleNotFoundError:
         return None
-    return pyspiel
+    return pyspiel if game.name in pyspiel.registered_names() else None
 
 
-def open_spiel_playouts(game: Game, games: int) -> Peer | None:
+def _open_spiel_playouts(game: Game, games: int) -> Peer | None:
     """Random games by OpenSpiel from Python, plies a second."""
-    pyspiel = _pyspiel()
+    pyspiel = _pyspiel(game)
     if pyspiel is None:
         return None
     rules, generator = pyspiel.load_game(game.name), random.Random(1)
@@ -100,9 +193,9 @@ def open_spiel_playouts(game: Game, games: int) -> Peer | None:
     return Peer("OpenSpiel", metadata.version("open_spiel"), speed)
 
 
-def open_spiel_search(game: Game, simulations: int) -> Peer | None:
+def _open_spiel_search(game: Game, simulations: int) -> Peer | None:
     """OpenSpiel's Python tree search with a free evaluator, simulations a second."""
-    pyspiel = _pyspiel()
+    pyspiel = _pyspiel(game)
     if pyspiel is None:
         return None
     from open_spiel.python.algorithms import mcts  # type: ignore[import-not-found]

@@ -1,6 +1,7 @@
 """The benchmarks: every path runs, its lines can be read again, and two runs are set side by side."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import games
 from selfplay import bench
 from selfplay.config import ConfigError
+from selfplay.peers import UciPeer
 
 ROOT = Path(__file__).resolve().parent.parent
 chess = games.load("chess")
@@ -21,11 +23,13 @@ def quick(monkeypatch):
     monkeypatch.setattr(bench, "TREES", 4)
     monkeypatch.setattr(bench, "SIMULATIONS", 16)
     monkeypatch.setattr(bench, "BATCHES", (8,))
+    monkeypatch.setattr(bench, "DEPTHS", dict.fromkeys(games.GAMES, 3))
 
 
-@pytest.mark.parametrize("name", [name for name in bench.BENCHES if name != "perft"])
-def test_every_path_is_measured(name):
-    figures = list(bench.BENCHES[name](chess, 1))
+@pytest.mark.parametrize("game", games.GAMES)
+@pytest.mark.parametrize("name", bench.BENCHES)
+def test_every_path_is_measured(name, game):
+    figures = list(bench.BENCHES[name](games.load(game), 1))
     assert figures
     for figure in figures:
         assert figure["value"] > 0, figure
@@ -33,6 +37,21 @@ def test_every_path_is_measured(name):
         assert json.loads(json.dumps(figure)) == figure
     names = [figure["name"] for figure in figures]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("command", "variant", "nodes"), [("stockfish", "", 8902), ("fairy-stockfish", "shogi", 25470)]
+)
+def test_an_engine_counts_the_game_that_it_is_timed_at(command, variant, nodes):
+    path = shutil.which(command) or shutil.which(command, path="/usr/games")
+    if path is None:
+        pytest.skip(f"there is no {command} here")
+    engine = UciPeer(path, variant)
+    try:
+        assert engine.count(3) == nodes
+        assert engine.perft(2) > 0
+    finally:
+        engine.close()
 
 
 def test_a_run_is_set_beside_an_earlier_one(tmp_path, capsys):

@@ -5,6 +5,7 @@ that ``>>`` drags the sign along, and one that is merged with a plain literal ma
 """
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import numba
@@ -13,15 +14,30 @@ import pytest
 from numba.core import ir, types
 from numba.core.dispatcher import Dispatcher
 
-from games.chess import encoding, moves, rules
+from games import GAMES
 from rlcore.bits import ONE
 from rlcore.jit import JIT
 
 pytestmark = pytest.mark.skipif(not JIT, reason="nothing is compiled")
 
-ROW = numba.typeof(np.zeros(1, rules.STATE)[0])
-ACTIONS = numba.typeof(np.zeros(rules.MAX_LEGAL, np.uint16))
+MODULES = {game: import_module(f"games.{game}") for game in GAMES}
 WORDS = numba.typeof(np.zeros(13, np.uint64))
+KERNELS: dict[str, tuple[Any, ...]] = {
+    "legal_actions": (numba.typeof(np.zeros(1, np.uint16)),),
+    "apply": (types.uint16,),
+    "position_key": (),
+    "in_check": (),
+    "may_be_lost": (),
+    "pack": (types.int64, types.uint8, WORDS),
+    "pack_leaf": (WORDS,),
+    "insufficient_material": (),
+    "can_declare": (),
+    "origin_of": (types.uint16,),
+    "piece_at": (types.uint64,),
+}
+"""What each takes after the row."""
+LOOKED_AT: set[Any] = set()
+"""Kernels with their signatures; most are called by several."""
 
 
 def complaints(kernel: Dispatcher, signature: tuple[Any, ...], seen: set[Any]) -> Iterator[str]:
@@ -55,22 +71,16 @@ def complaints(kernel: Dispatcher, signature: tuple[Any, ...], seen: set[Any]) -
 
 
 @pytest.mark.parametrize(
-    ("kernel", "signature"),
-    [
-        (moves.legal_actions, (ROW, ACTIONS)),
-        (rules.apply, (ROW, types.uint16)),
-        (rules.position_key, (ROW,)),
-        (rules.insufficient_material, (ROW,)),
-        (encoding.pack, (ROW, types.int64, types.uint8, WORDS)),
-        (encoding.pack_leaf, (ROW, WORDS)),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
+    ("game", "name"),
+    [(game, name) for game in MODULES for name in KERNELS if hasattr(MODULES[game], name)],
 )
-def test_no_word_turns_signed_or_float(kernel: Dispatcher, signature: tuple[Any, ...]) -> None:
-    seen: set[Any] = set()
-    assert list(complaints(kernel, signature, seen)) == []
-    if kernel is moves.legal_actions:
-        assert len(seen) > 10  # the kernels that it calls were looked at
+def test_no_word_turns_signed_or_float(game: str, name: str) -> None:
+    module = MODULES[game]
+    row = numba.typeof(np.zeros(1, module.STATE)[0])
+    before = len(LOOKED_AT)
+    assert list(complaints(getattr(module, name), (row, *KERNELS[name]), LOOKED_AT)) == []
+    if name == "legal_actions":
+        assert len(LOOKED_AT) - before > 10  # the kernels that it calls were looked at
 
 
 def _signed(word: np.uint64) -> np.uint64:
