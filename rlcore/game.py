@@ -31,9 +31,10 @@ A game is a module of free jitted functions over one row of a structured array (
     SYMMETRIES      Symmetries    see ``rlcore.symmetry``, where the game has such
 
 Laws, tested for every registered game on random reachable states: no legal action implies an ending; the same row and
-action give the same result; actions are distinct and below ``NUM_ACTIONS``; text round trips; packing leaves the
-state alone; values lie in [-1, 1], and are -1, 0 or 1 where DISCOUNT is -1; equal positions have equal keys, and a key
-kept along the way equals one rebuilt; a symmetry's action played in its position leads to the symmetry's position.
+action give the same result; actions are distinct and below ``NUM_ACTIONS``; text round trips, but for PAST; packing
+leaves the state alone; values lie in [-1, 1], and are -1, 0 or 1 where DISCOUNT is -1; equal positions have equal keys,
+equal text but for counters, and equal legal actions; a key kept along the way equals one rebuilt; a symmetry's action
+played in its position leads to its image of the next position.
 
 The kernels below are templates: ``load`` binds a copy of each to the game's own functions.
 """

@@ -1,5 +1,8 @@
-"""The rules of shogi, case by case, each for both colours. The letters of cases are those of the collected test data:
-positions of shogiops' and YaneuraOu's tests and of our own, checked with cshogi, sequences also with pyffish."""
+"""The rules of shogi, case by case, each for both colours.
+
+Positions are from the tests of shogiops (U1, F1, K1) and YaneuraOu (P1) and our own; cshogi agrees about the moves,
+pyffish about the sequences.
+"""
 
 from typing import NamedTuple
 
@@ -336,8 +339,6 @@ CHECKING = "lnsg1gsnl/1r5b1/ppppppppp/4k4/9/5R3/PPPPPPPPP/1B7/LNSGKGSNL b - 1"
 CHECKED = "lnsg1gsnl/1r5b1/ppppppppp/4k4/9/4R4/PPPPPPPPP/1B7/LNSGKGSNL w - {}"
 ALL_CHECK = "4f5f 5d4d 5f4f 4d5d "
 HALF_CHECK = "4f5f 5d6d 5f4f 6d5d "
-TAKING = "9/3k2p+R1/9/9/9/9/9/9/4K4 b - 1", "2b3b 6b6a P*6b 6a5a 3b2a 5a6b 2a2b P*3b "
-"""Every move of Black is a check; both sides take a pawn and drop it again."""
 
 DRAW, LOST, WON = (Ending.REPETITION, 0.0), (Ending.PERPETUAL_CHECK, -1.0), (Ending.PERPETUAL_CHECK, 1.0)
 REPETITIONS = {
@@ -347,7 +348,7 @@ REPETITIONS = {
         "P*5e 4d5e 5i5h 5e4d 5h5i P*5e 6f5e 5a5b 5e6f 5b5a " * 3,
         DRAW,
     ),
-    "S1 begun late in a game": (START[:-1] + "201", "5i5h 5a5b 5h5i 5b5a " * 3, DRAW),
+    "S1 begun late in a game": (START.replace(" 1", " 201"), "5i5h 5a5b 5h5i 5b5a " * 3, DRAW),
     "the first occurrence is not the start": (START, "7g7f 3c3d " + "5i5h 5a5b 5h5i 5b5a " * 3, DRAW),
     "occurrences by different ways": (
         START,
@@ -356,13 +357,17 @@ REPETITIONS = {
     ),
     "P1 the checked side completes it": (CHECKING, ALL_CHECK * 3, LOST),
     "the checking side completes it": (CHECKED.format(1), "5d4d 5f4f 4d5d 4f5f " * 3, WON),
-    "the same late in a game": (CHECKED.format(300), "5d4d 5f4f 4d5d 4f5f " * 3, WON),
+    "the checking side completes it late in a game": (CHECKED.format(300), "5d4d 5f4f 4d5d 4f5f " * 3, WON),
     "P2 every second move checked": (CHECKING, HALF_CHECK * 3, DRAW),
     "P3 the last cycle checked": (CHECKING, HALF_CHECK * 2 + ALL_CHECK, DRAW),
     "the first cycle checked": (CHECKING, ALL_CHECK + HALF_CHECK * 2, DRAW),
     "one move did not check": (CHECKING, ALL_CHECK * 2 + HALF_CHECK, DRAW),
     "quiet moves before the first occurrence": (CHECKING, "5i5h 8b7b " + ALL_CHECK * 3, LOST),
-    "checks with drops and captures": (TAKING[0], TAKING[1] * 3, LOST),
+    "checks while both sides take a pawn and drop it again": (
+        "9/3k2p+R1/9/9/9/9/9/9/4K4 b - 1",
+        "2b3b 6b6a P*6b 6a5a 3b2a 5a6b 2a2b P*3b " * 3,
+        LOST,
+    ),
     "the same, completed by the checking side": (
         "9/3k2+R2/9/9/9/9/9/9/4K4 w P 1",
         "6b6a P*6b 6a5a 3b2a 5a6b 2a2b P*3b 2b3b " * 3,
