@@ -185,7 +185,7 @@ SYMMETRIES: Symmetries = symmetries_of([(_NUMBERS, range(7)), (_NUMBERS[:, ::-1]
 # --- text -------------------------------------------------------------------------------------------------------------
 
 FILE_SUFFIX = "txt"
-_GRID = Grid(rows=6, columns=7, stride=8)
+GRID = Grid(rows=6, columns=7, stride=8)
 
 
 def to_text(state: Row, action: int) -> str:
@@ -219,7 +219,7 @@ def from_text(state: Row, text: str) -> int:
 
 def write(state: Row) -> str:
     """The position as text, see ``games.grid``."""
-    return _GRID.write(state)
+    return GRID.write(state)
 
 
 def read(state: Row, text: str) -> None:
@@ -239,7 +239,7 @@ def read(state: Row, text: str) -> None:
             except BadMove as error:
                 raise BadPosition(f"move {ply} of {shown(text)}: {error}") from None
     elif text != "startpos":
-        own, opponent, turn = _GRID.read(text)
+        own, opponent, turn = GRID.read(text)
         occupied = own | opponent
         floating = occupied & ~(occupied << 8 | int(BOTTOM))
         if floating:
@@ -280,4 +280,4 @@ def write_game(
 
 def show(state: Row, ascii: bool = False) -> str:
     """The board as lines of letters, with the columns' numbers below."""
-    return "\n".join([*(" ".join(rank) for rank in _GRID.picture(state)), "", "1 2 3 4 5 6 7"])
+    return "\n".join([*(" ".join(rank) for rank in GRID.picture(state)), "", "1 2 3 4 5 6 7"])

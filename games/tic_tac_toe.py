@@ -174,7 +174,7 @@ SYMMETRIES: Symmetries = _turned_and_mirrored()
 # --- text -------------------------------------------------------------------------------------------------------------
 
 FILE_SUFFIX = "txt"
-_GRID = Grid(rows=3, columns=3, stride=3)
+GRID = Grid(rows=3, columns=3, stride=3)
 
 
 def to_text(state: Row, action: int) -> str:
@@ -208,7 +208,7 @@ def from_text(state: Row, text: str) -> int:
 
 def write(state: Row) -> str:
     """The position as text, see ``games.grid``."""
-    return _GRID.write(state)
+    return GRID.write(state)
 
 
 def read(state: Row, text: str) -> None:
@@ -217,7 +217,7 @@ def read(state: Row, text: str) -> None:
     Raises:
         BadPosition: says what is wrong.
     """
-    own, opponent, turn = _GRID.read("3/3/3 x" if text == "startpos" else text)
+    own, opponent, turn = GRID.read("3/3/3 x" if text == "startpos" else text)
     if has_three(np.uint64(own)):
         raise BadPosition("the side to move has three in a row already: the game was over before")
     state["own"], state["opponent"], state["turn"], state["ply"] = own, opponent, turn, (own | opponent).bit_count()
@@ -245,5 +245,5 @@ def write_game(
 
 def show(state: Row, ascii: bool = False) -> str:
     """The board as lines of letters, with the names of rows and columns."""
-    ranks = [f"{3 - i}  " + " ".join(rank) for i, rank in enumerate(_GRID.picture(state))]
+    ranks = [f"{3 - i}  " + " ".join(rank) for i, rank in enumerate(GRID.picture(state))]
     return "\n".join([*ranks, "", "   a b c"])

@@ -624,3 +624,32 @@ def test_ctrl_c_while_the_engine_thinks(sit_down) -> None:
     time.sleep(0.3)
     assert person.leave("\x03") == 130
     assert person.screen.endswith("\r\x1b[K")
+
+
+# --- tic-tac-toe and connect four ------------------------------------------------------------------------------------
+
+
+def test_a_game_of_discs_is_shown_with_its_last_move_in_brackets() -> None:
+    game = games.load("connect_four")
+    view, state = view_class(game)(False, True), np.zeros(1, game.STATE)[0]
+    game.read(state, "445")
+    action = game.from_text(state, "5")
+    last = view.squares_of(state, action)
+    game.apply(state, np.uint16(action))
+    assert view.draw(state, last, False)[-3:] == [
+        " .  .  .  o [o] .  . ",
+        " .  .  .  x  x  .  . ",
+        " 1  2  3  4  5  6  7",
+    ]
+    assert view.reason(game.Ending.FOUR_IN_A_ROW) == "Four in a row"
+    assert view.move_number(state) == (3, 0)
+    coloured = "\n".join(view_class(game)(True, False).draw(state, last, True))
+    assert re.sub("\x1b\\[[0-9;]*m", "", coloured) == "\n".join(view.draw(state, last, False))
+
+
+def test_tic_tac_toe_is_played_in_a_terminal() -> None:
+    said = session("b2;z9;position;resign", game=games.load("tic_tac_toe"))
+    assert re.search(r"^2 .* x .*1\. b2 ", said, re.M)
+    assert "'z9' is not a move: write a square, a1 to c3" in said
+    assert re.search(r"[xo1-3]+/[xo1-3]+/[xo1-3]+ x\n", said)
+    assert "Resignation: o wins." in said

@@ -67,6 +67,7 @@ class Terminal:
             "flip": self._flip,
             "fen": self._position,
             "sfen": self._position,
+            "position": self._position,
             "save": self._save,
             "resign": self._resign,
             "new": self._new,

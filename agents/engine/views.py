@@ -78,8 +78,13 @@ class View(Protocol):
         ...
 
 
-VIEWS = {"chess": "ChessView", "shogi": "ShogiView"}
-"""The class of a game's view, in the module named after the game."""
+VIEWS = {
+    "chess": "chess_view.ChessView",
+    "shogi": "shogi_view.ShogiView",
+    "connect_four": "grid_view.ConnectFourView",
+    "tic_tac_toe": "grid_view.TicTacToeView",
+}
+"""Where a game's view is: module and class."""
 
 
 def view_class(game: Game) -> type[View]:
@@ -90,5 +95,6 @@ def view_class(game: Game) -> type[View]:
     """
     if game.name not in VIEWS:
         raise NoView(f"{game.name} cannot be played in a terminal yet; it has no view in agents/engine")
-    chosen: type[View] = getattr(importlib.import_module(f"agents.engine.{game.name}_view"), VIEWS[game.name])
+    module, name = VIEWS[game.name].split(".")
+    chosen: type[View] = getattr(importlib.import_module(f"agents.engine.{module}"), name)
     return chosen
