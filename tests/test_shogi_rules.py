@@ -208,6 +208,9 @@ CHECKS = {
     "the king may not stay on the line": Case("9/9/9/9/r3K4/9/9/9/4k4 b - 1", "5e5d 5e5f", "5e4e 5e6e", 6),
     "the king may not take what is covered": Case("4k4/9/9/9/4r4/4p4/4K4/9/9 b - 1", "5g4g", "5g5f", 7),
     "a pinned piece may not take the checker": Case("k3r4/9/9/9/9/5n3/4G4/4K4/9 b - 1", "5h4h 5h6h", "5g4f 5g5f", 7),
+    "a pinned piece moves along its line and takes": Case(
+        "4k4/9/9/4r4/9/4R4/9/4K4/9 b - 1", "5f5d 5f5e 5f5g", "5f4f 5f5h", 11
+    ),
     "drops between, a pawn's only where the file is free": Case(
         "4k4/4r4/9/9/9/9/9/4K4/4P4 b GP 1", "G*5g G*5c", "P*5g P*5c G*4g", 11
     ),
@@ -501,8 +504,8 @@ def test_the_ply_limit_counts_from_move_one_and_comes_last(flip: bool) -> None:
     assert mated == [(Ending.ONGOING, 0.0), (Ending.CHECKMATE, -1.0)]
     assert endings(*sides(CHECKING, ALL_CHECK * 3, flip), max_plies=12)[-2:] == [(Ending.ONGOING, 0.0), LOST]
     assert endings(*sides(START, "5i5h 5a5b", flip), max_plies=2)[-1] == (Ending.MAX_PLIES, 0.0)
-    declared = sides(DECLARATIONS["E1 ten pieces and 28 points"][0], "", flip)[0]
-    assert ending(position(declared), max_plies=1) == (Ending.DECLARATION, 1.0)
+    late = DECLARATIONS["E1 ten pieces and 28 points"][0].replace(" 1", " 61")
+    assert ending(position(sides(late, "", flip)[0]), max_plies=60) == (Ending.DECLARATION, 1.0)
 
 
 # --- declaration -----------------------------------------------------------------------------------------------------
@@ -514,6 +517,7 @@ DECLARATIONS = {  # whether Black may declare, and whether White may on the turn
     "E4 nine pieces": ("1+R+R+B+B4/1GGSSK3/2N6/9/9/9/9/9/4k4 b N2P2g2s2n4l16p 1", False, False),
     "nine pieces and many points": ("1+R+R+B+B4/1GGSSK3/2N6/9/9/9/9/9/4k4 b 2G2S3N4L18P 1", False, False),
     "E5 the king on the fourth rank": ("1+R+R+B+B4/1GGSS4/2NN5/5K3/9/9/9/9/4k4 b 2P2g2s2n4l16p 1", False, False),
+    "eleven pieces, but not the king": ("1+R+R+B+B4/1GGSS4/2NN+L+L3/5K3/9/9/9/9/4k4 b 2P 1", False, False),
     "the king on the third rank": ("1+R+R+B+B4/1GGSS4/2NN1K3/9/9/9/9/9/4k4 b 2P2g2s2n4l16p 1", True, True),
     "the king on the last rank": ("1+R+R+B+BK3/1GGSS4/2NN5/9/9/9/9/9/4k4 b 2P2g2s2n4l16p 1", True, True),
     "E6 in check": ("1+R+R+B+Bg3/1GGSSK3/2NN5/9/9/9/9/9/4k4 b 2Pg2s2n4l16p 1", False, False),
@@ -570,7 +574,7 @@ def test_the_cheap_test_never_rules_out_a_loss() -> None:
     """On corners crowded around a king with few men, where mates and stalemates are frequent."""
     rng, met = np.random.default_rng(1), {Ending.CHECKMATE: 0, Ending.STALEMATE: 0}
     corner = [9 * rank + file for rank in range(4) for file in range(4) if rank + file > 0]
-    while min(met.values()) < 100:
+    while min(met.values()) < 60:
         board = [""] * 81
         board[0], board[80] = "k", "K"
         squares = rng.permutation(corner)
@@ -591,6 +595,14 @@ def test_the_cheap_test_never_rules_out_a_loss() -> None:
         if value < 0:
             met[reason] += 1
             assert may_be_lost(row), sfen
+
+
+@both_sides
+def test_pawns_in_hand_may_find_no_file(flip: bool) -> None:
+    """Two ranks packed with White's men, a pawn on every file, more in hand: no move and no drop."""
+    row = position(sides("4K4/9/9/9/9/9/9/ppppppppp/grsbkbsrg w 9p 1", "", flip)[0])
+    assert ending(row) == (Ending.STALEMATE, -1.0)
+    assert may_be_lost(row)
 
 
 def test_the_cheap_test_is_worth_its_while() -> None:
