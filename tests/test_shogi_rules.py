@@ -25,13 +25,14 @@ from games.shogi import (
     origin_of,
     piece_at,
     position_key,
+    to_text,
     write,
 )
 from rlcore import tree as trees
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Uniform
-from rlcore.game import new_history
-from rlcore.search import Search
+from rlcore.game import History, new_history
+from rlcore.search import Search, SearchResult
 from tests.shogi_help import (
     SHOGI,
     START,
@@ -440,25 +441,65 @@ def test_who_has_checked_perpetually(own: int, opponent: int, since: int, expect
         assert may_be_lost(row) or expected[1] >= 0
 
 
-def search(sfen: str, text: str) -> tuple[str, int]:
-    """The move that a search of a game's newest position plays, and what it has proven."""
+def search(sfen: str, text: str, simulations: int = 200) -> tuple[Search, SearchResult, History]:
+    """A search of a game's newest position; its tree is tree 0. The game has room for four more plies."""
     line = text.split()
-    book, slot = new_history(SHOGI, 1, len(line) + 1), np.zeros(1, np.int32)
-    SHOGI.begin(book, 0, 0)
-    SHOGI.read(book.states[0, 0], sfen)
+    book, slot = new_history(SHOGI, 1, len(line) + 5), np.zeros(1, np.int32)
+    book.states[0, 0], book.length[0] = position(sfen), 1
     for ply, move in enumerate(line):
         SHOGI.advance(book, slot, np.array([from_text(book.states[0, ply], move)], np.uint16))
-    worker = Search(SHOGI, SearchConfig(simulations=200, considered=600), 1, 1, 0)
-    result = worker.run(book, slot, Uniform(), np.zeros(1, np.uint64))
-    return SHOGI.to_text(book.states[0, len(line)], int(result.actions[0])), int(result.proven[0])
+    worker = Search(SHOGI, SearchConfig(simulations=simulations, considered=600), 1, 1, 0)
+    return worker, worker.run(book, slot, Uniform(), np.zeros(1, np.uint64)), book
+
+
+@both_sides
+@pytest.mark.parametrize("back", [1, 2])
+@pytest.mark.parametrize(
+    ("sfen", "text", "expected"),
+    [
+        REPETITIONS["S1 the fourth occurrence"],
+        REPETITIONS["P1 the checked side completes it"],
+        REPETITIONS["the checking side completes it"],
+        # draws, as the first move since the first occurrence did not check; five checks in a row are not enough
+        (CHECKED.format(1), "5d6d 5f4f 6d5d 4f5f " + "5d4d 5f4f 4d5d 4f5f " * 2, DRAW),
+    ],
+    ids=["draw", "lost", "won", "five checks of six"],
+)
+def test_a_search_judges_repetitions_as_the_game_does(
+    sfen: str, text: str, expected: tuple[Ending, float], back: int, flip: bool
+) -> None:
+    """The last one or two moves are left to the tree; every leaf of it that repeats is judged again as a game."""
+    sfen, text = sides(sfen, text, flip)
+    line = text.split()
+    worker, _, book = search(sfen, " ".join(line[:-back]), simulations=1500)
+    tree, slot, root = worker.tree, np.zeros(1, np.int32), int(book.length[0])
+    met = []
+
+    def visit(n: int, path: list[int]) -> None:
+        node = tree.nodes[0, n]
+        if node["ending"] in (Ending.REPETITION, Ending.PERPETUAL_CHECK):
+            book.length[0] = root
+            for action in path:
+                SHOGI.advance(book, slot, np.array([action], np.uint16))
+            actions, counts = np.zeros((1, MAX_LEGAL), np.uint16), np.zeros(1, np.int32)
+            reasons, values = np.zeros(1, np.uint8), np.zeros(1, np.float32)
+            SHOGI.judge(book, slot, 0, actions, counts, reasons, values)
+            assert (node["ending"], node["value"]) == (reasons[0], values[0])
+            met.append((Ending(node["ending"]), float(node["value"])))
+        for edge in tree.edges[0, node["first_edge"] : node["first_edge"] + node["num_edges"]]:
+            if edge["child"] > 0 and len(path) < 4:
+                visit(int(edge["child"]), [*path, int(edge["action"])])
+
+    visit(0, [])
+    assert expected in met
 
 
 @both_sides
 def test_a_search_sees_that_the_game_before_it_makes_a_check_perpetual(flip: bool) -> None:
     *before, last = (ALL_CHECK * 3).split()
-    played, proven = search(*sides(CHECKING, " ".join(before), flip))
-    assert played == (turned_moves(last) if flip else last)
-    assert proven == trees.WON - 1
+    _, result, book = search(*sides(CHECKING, " ".join(before), flip))
+    assert to_text(book.states[0, len(before)], int(result.actions[0])) == (turned_moves(last) if flip else last)
+    assert result.proven[0] == trees.WON - 1
 
 
 # --- other endings ---------------------------------------------------------------------------------------------------
@@ -564,7 +605,7 @@ def test_a_declaration_ends_the_game_on_the_winners_turn(flip: bool) -> None:
 @both_sides
 def test_a_search_knows_that_the_opponent_will_declare(flip: bool) -> None:
     sfen, _ = sides("1+R+R+B+B4/1GGSSK3/2NN5/9/9/9/9/9/4k4 w 2P 1", "", flip)
-    assert search(sfen, "")[1] == 1 - trees.WON
+    assert search(sfen, "")[1].proven[0] == 1 - trees.WON
 
 
 # --- may_be_lost -----------------------------------------------------------------------------------------------------
