@@ -30,9 +30,9 @@ A game is a module of free jitted functions over one row of a structured array (
     read_puzzles(lines) -> list                         puzzles with their solutions, where the game has such
 
 Laws, tested for every registered game on random reachable states: no legal action implies an ending; the same row and
-action give the same result; actions are distinct and below ``NUM_ACTIONS``; text round trips; packing leaves the
-state alone; values lie in [-1, 1], and are -1, 0 or 1 where DISCOUNT is -1; equal positions have equal keys, and a key
-kept along the way equals one rebuilt.
+action give the same result; actions are distinct and below ``NUM_ACTIONS``; text round trips, but for PAST; packing
+leaves the state alone; values lie in [-1, 1], and are -1, 0 or 1 where DISCOUNT is -1; equal positions have equal keys,
+equal text but for counters, and equal legal actions; a key kept along the way equals one rebuilt.
 
 The kernels below are templates: ``load`` binds a copy of each to the game's own functions.
 """
