@@ -1,55 +1,24 @@
 """What the chess tests share: positions from FEN, moves as text, and an independent reading of python-chess boards."""
 
+from functools import partial
+
 import chess
 import numpy as np
 
-from games.chess import (
-    MAX_LEGAL,
-    STATE,
-    Ending,
-    apply,
-    from_text,
-    legal_actions,
-    lookback,
-    outcome,
-    position_key,
-    read,
-    to_text,
-)
+import games
+from games.chess import STATE, Ending, lookback, position_key
 from rlcore.jit import Array
+from tests import game_help
 
+CHESS = games.load("chess")
 START = "startpos"
 KIWIPETE = "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1"
 
 
-def position(fen: str = START) -> Array:
-    """A row read from FEN."""
-    row = np.zeros(1, STATE)[0]
-    read(row, fen)
-    return row
-
-
-def legal(row: Array) -> Array:
-    """The legal actions, [n] uint16."""
-    actions = np.zeros(MAX_LEGAL, np.uint16)
-    return actions[: legal_actions(row, actions)]
-
-
-def moves(row: Array) -> set[str]:
-    """The legal moves as UCI text."""
-    return {to_text(row, action) for action in legal(row)}
-
-
-def play(row: Array, text: str) -> None:
-    """Play moves given as UCI text, separated by spaces, in place."""
-    for move in text.split():
-        apply(row, np.uint16(from_text(row, move)))
-
-
-def ending(row: Array, earlier: int = 0, max_plies: int = 0) -> tuple[Ending, float]:
-    """Why the game is over, and what it is worth for the side to move."""
-    reason, value = outcome(row, len(legal(row)), earlier, 0, max_plies)
-    return Ending(reason), value
+position, legal, moves, play, ending = (
+    partial(helper, CHESS)
+    for helper in (game_help.position, game_help.legal, game_help.moves, game_help.play, game_help.ending)
+)
 
 
 def stood_before(keys: list[int], row: Array) -> int:

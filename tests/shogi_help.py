@@ -1,14 +1,16 @@
 """What the shogi tests share: positions from SFEN, moves as text, games as self-play sees them, the board turned."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pytest
 
 import games
-from games.shogi import MAX_LEGAL, STATE, Ending, apply, from_text, legal_actions, outcome, read, to_text
+from games.shogi import MAX_LEGAL, Ending, from_text
 from rlcore.game import new_history
 from rlcore.jit import Array
+from tests import game_help
 
 SHOGI = games.load("shogi")
 START = "lnsgkgsnl/1r5b1/ppppppppp/9/9/9/PPPPPPPPP/1B5R1/LNSGKGSNL b - 1"
@@ -18,34 +20,10 @@ both_sides = pytest.mark.parametrize("flip", [False, True], ids=["", "turned"])
 """Runs a test twice; the second time ``flip`` tells it to turn the board and swap the sides."""
 
 
-def position(sfen: str = START) -> Array:
-    """A row read from SFEN."""
-    row = np.zeros(1, STATE)[0]
-    read(row, sfen)
-    return row
-
-
-def legal(row: Array) -> Array:
-    """The legal actions, [n] uint16."""
-    actions = np.zeros(MAX_LEGAL, np.uint16)
-    return actions[: legal_actions(row, actions)]
-
-
-def moves(row: Array) -> set[str]:
-    """The legal moves as USI text."""
-    return {to_text(row, action) for action in legal(row)}
-
-
-def play(row: Array, text: str) -> None:
-    """Play moves given as USI text, separated by spaces, in place."""
-    for move in text.split():
-        apply(row, np.uint16(from_text(row, move)))
-
-
-def ending(row: Array, earlier: int = 0, since: int = 0, max_plies: int = 0) -> tuple[Ending, float]:
-    """Why the game is over, and what it is worth for the side to move."""
-    reason, value = outcome(row, len(legal(row)), earlier, since, max_plies)
-    return Ending(reason), value
+position, legal, moves, play, ending = (
+    partial(helper, SHOGI)
+    for helper in (game_help.position, game_help.legal, game_help.moves, game_help.play, game_help.ending)
+)
 
 
 def game(sfen: str, text: str, max_plies: int = 0) -> Iterator[tuple[Array, Ending, float]]:

@@ -25,13 +25,14 @@ from games.shogi import (
     origin_of,
     piece_at,
     position_key,
+    to_text,
     write,
 )
 from rlcore import tree as trees
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Uniform
-from rlcore.game import new_history
-from rlcore.search import Search
+from rlcore.game import History, new_history
+from rlcore.search import Search, SearchResult
 from tests.shogi_help import (
     SHOGI,
     START,
@@ -208,6 +209,9 @@ CHECKS = {
     "the king may not stay on the line": Case("9/9/9/9/r3K4/9/9/9/4k4 b - 1", "5e5d 5e5f", "5e4e 5e6e", 6),
     "the king may not take what is covered": Case("4k4/9/9/9/4r4/4p4/4K4/9/9 b - 1", "5g4g", "5g5f", 7),
     "a pinned piece may not take the checker": Case("k3r4/9/9/9/9/5n3/4G4/4K4/9 b - 1", "5h4h 5h6h", "5g4f 5g5f", 7),
+    "a pinned piece moves along its line and takes": Case(
+        "4k4/9/9/4r4/9/4R4/9/4K4/9 b - 1", "5f5d 5f5e 5f5g", "5f4f 5f5h", 11
+    ),
     "drops between, a pawn's only where the file is free": Case(
         "4k4/4r4/9/9/9/9/9/4K4/4P4 b GP 1", "G*5g G*5c", "P*5g P*5c G*4g", 11
     ),
@@ -437,25 +441,65 @@ def test_who_has_checked_perpetually(own: int, opponent: int, since: int, expect
         assert may_be_lost(row) or expected[1] >= 0
 
 
-def search(sfen: str, text: str) -> tuple[str, int]:
-    """The move that a search of a game's newest position plays, and what it has proven."""
+def search(sfen: str, text: str, simulations: int = 200) -> tuple[Search, SearchResult, History]:
+    """A search of a game's newest position; its tree is tree 0. The game has room for four more plies."""
     line = text.split()
-    book, slot = new_history(SHOGI, 1, len(line) + 1), np.zeros(1, np.int32)
-    SHOGI.begin(book, 0, 0)
-    SHOGI.read(book.states[0, 0], sfen)
+    book, slot = new_history(SHOGI, 1, len(line) + 5), np.zeros(1, np.int32)
+    book.states[0, 0], book.length[0] = position(sfen), 1
     for ply, move in enumerate(line):
         SHOGI.advance(book, slot, np.array([from_text(book.states[0, ply], move)], np.uint16))
-    worker = Search(SHOGI, SearchConfig(simulations=200, considered=600), 1, 1, 0)
-    result = worker.run(book, slot, Uniform(), np.zeros(1, np.uint64))
-    return SHOGI.to_text(book.states[0, len(line)], int(result.actions[0])), int(result.proven[0])
+    worker = Search(SHOGI, SearchConfig(simulations=simulations, considered=600), 1, 1, 0)
+    return worker, worker.run(book, slot, Uniform(), np.zeros(1, np.uint64)), book
+
+
+@both_sides
+@pytest.mark.parametrize("back", [1, 2])
+@pytest.mark.parametrize(
+    ("sfen", "text", "expected"),
+    [
+        REPETITIONS["S1 the fourth occurrence"],
+        REPETITIONS["P1 the checked side completes it"],
+        REPETITIONS["the checking side completes it"],
+        # draws, as the first move since the first occurrence did not check; five checks in a row are not enough
+        (CHECKED.format(1), "5d6d 5f4f 6d5d 4f5f " + "5d4d 5f4f 4d5d 4f5f " * 2, DRAW),
+    ],
+    ids=["draw", "lost", "won", "five checks of six"],
+)
+def test_a_search_judges_repetitions_as_the_game_does(
+    sfen: str, text: str, expected: tuple[Ending, float], back: int, flip: bool
+) -> None:
+    """The last one or two moves are left to the tree; every leaf of it that repeats is judged again as a game."""
+    sfen, text = sides(sfen, text, flip)
+    line = text.split()
+    worker, _, book = search(sfen, " ".join(line[:-back]), simulations=1500)
+    tree, slot, root = worker.tree, np.zeros(1, np.int32), int(book.length[0])
+    met = []
+
+    def visit(n: int, path: list[int]) -> None:
+        node = tree.nodes[0, n]
+        if node["ending"] in (Ending.REPETITION, Ending.PERPETUAL_CHECK):
+            book.length[0] = root
+            for action in path:
+                SHOGI.advance(book, slot, np.array([action], np.uint16))
+            actions, counts = np.zeros((1, MAX_LEGAL), np.uint16), np.zeros(1, np.int32)
+            reasons, values = np.zeros(1, np.uint8), np.zeros(1, np.float32)
+            SHOGI.judge(book, slot, 0, actions, counts, reasons, values)
+            assert (node["ending"], node["value"]) == (reasons[0], values[0])
+            met.append((Ending(node["ending"]), float(node["value"])))
+        for edge in tree.edges[0, node["first_edge"] : node["first_edge"] + node["num_edges"]]:
+            if edge["child"] > 0 and len(path) < 4:
+                visit(int(edge["child"]), [*path, int(edge["action"])])
+
+    visit(0, [])
+    assert expected in met
 
 
 @both_sides
 def test_a_search_sees_that_the_game_before_it_makes_a_check_perpetual(flip: bool) -> None:
     *before, last = (ALL_CHECK * 3).split()
-    played, proven = search(*sides(CHECKING, " ".join(before), flip))
-    assert played == (turned_moves(last) if flip else last)
-    assert proven == trees.WON - 1
+    _, result, book = search(*sides(CHECKING, " ".join(before), flip))
+    assert to_text(book.states[0, len(before)], int(result.actions[0])) == (turned_moves(last) if flip else last)
+    assert result.proven[0] == trees.WON - 1
 
 
 # --- other endings ---------------------------------------------------------------------------------------------------
@@ -501,8 +545,8 @@ def test_the_ply_limit_counts_from_move_one_and_comes_last(flip: bool) -> None:
     assert mated == [(Ending.ONGOING, 0.0), (Ending.CHECKMATE, -1.0)]
     assert endings(*sides(CHECKING, ALL_CHECK * 3, flip), max_plies=12)[-2:] == [(Ending.ONGOING, 0.0), LOST]
     assert endings(*sides(START, "5i5h 5a5b", flip), max_plies=2)[-1] == (Ending.MAX_PLIES, 0.0)
-    declared = sides(DECLARATIONS["E1 ten pieces and 28 points"][0], "", flip)[0]
-    assert ending(position(declared), max_plies=1) == (Ending.DECLARATION, 1.0)
+    late = DECLARATIONS["E1 ten pieces and 28 points"][0].replace(" 1", " 61")
+    assert ending(position(sides(late, "", flip)[0]), max_plies=60) == (Ending.DECLARATION, 1.0)
 
 
 # --- declaration -----------------------------------------------------------------------------------------------------
@@ -514,6 +558,7 @@ DECLARATIONS = {  # whether Black may declare, and whether White may on the turn
     "E4 nine pieces": ("1+R+R+B+B4/1GGSSK3/2N6/9/9/9/9/9/4k4 b N2P2g2s2n4l16p 1", False, False),
     "nine pieces and many points": ("1+R+R+B+B4/1GGSSK3/2N6/9/9/9/9/9/4k4 b 2G2S3N4L18P 1", False, False),
     "E5 the king on the fourth rank": ("1+R+R+B+B4/1GGSS4/2NN5/5K3/9/9/9/9/4k4 b 2P2g2s2n4l16p 1", False, False),
+    "eleven pieces, but not the king": ("1+R+R+B+B4/1GGSS4/2NN+L+L3/5K3/9/9/9/9/4k4 b 2P 1", False, False),
     "the king on the third rank": ("1+R+R+B+B4/1GGSS4/2NN1K3/9/9/9/9/9/4k4 b 2P2g2s2n4l16p 1", True, True),
     "the king on the last rank": ("1+R+R+B+BK3/1GGSS4/2NN5/9/9/9/9/9/4k4 b 2P2g2s2n4l16p 1", True, True),
     "E6 in check": ("1+R+R+B+Bg3/1GGSSK3/2NN5/9/9/9/9/9/4k4 b 2Pg2s2n4l16p 1", False, False),
@@ -560,7 +605,7 @@ def test_a_declaration_ends_the_game_on_the_winners_turn(flip: bool) -> None:
 @both_sides
 def test_a_search_knows_that_the_opponent_will_declare(flip: bool) -> None:
     sfen, _ = sides("1+R+R+B+B4/1GGSSK3/2NN5/9/9/9/9/9/4k4 w 2P 1", "", flip)
-    assert search(sfen, "")[1] == 1 - trees.WON
+    assert search(sfen, "")[1].proven[0] == 1 - trees.WON
 
 
 # --- may_be_lost -----------------------------------------------------------------------------------------------------
@@ -570,7 +615,7 @@ def test_the_cheap_test_never_rules_out_a_loss() -> None:
     """On corners crowded around a king with few men, where mates and stalemates are frequent."""
     rng, met = np.random.default_rng(1), {Ending.CHECKMATE: 0, Ending.STALEMATE: 0}
     corner = [9 * rank + file for rank in range(4) for file in range(4) if rank + file > 0]
-    while min(met.values()) < 100:
+    while min(met.values()) < 60:
         board = [""] * 81
         board[0], board[80] = "k", "K"
         squares = rng.permutation(corner)
@@ -591,6 +636,14 @@ def test_the_cheap_test_never_rules_out_a_loss() -> None:
         if value < 0:
             met[reason] += 1
             assert may_be_lost(row), sfen
+
+
+@both_sides
+def test_pawns_in_hand_may_find_no_file(flip: bool) -> None:
+    """Two ranks packed with White's men, a pawn on every file, more in hand: no move and no drop."""
+    row = position(sides("4K4/9/9/9/9/9/9/ppppppppp/grsbkbsrg w 9p 1", "", flip)[0])
+    assert ending(row) == (Ending.STALEMATE, -1.0)
+    assert may_be_lost(row)
 
 
 def test_the_cheap_test_is_worth_its_while() -> None:
