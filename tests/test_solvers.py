@@ -114,17 +114,22 @@ def test_a_small_table_gives_the_same_scores_as_a_large_one():
         assert small.scores(state).tolist() == large.scores(state).tolist()
 
 
+def test_a_win_at_once_is_scored_by_the_discs_played():
+    assert connect_four_solver.Solver(16).scores(position("414141")).tolist()[3] == 18  # the fourth of x's 21 discs
+
+
 @pytest.mark.nojit
 def test_scores_by_hand():
-    """Three above each other; three in a row with both ends open; the last disc of a game; games that are over."""
-    solver = connect_four_solver.Solver(12)
-    assert solver.scores(position("414141")).tolist()[3] == 18  # x wins with its fourth of 21 discs
+    """Three in a row with both ends open; the last disc of a game; games that are over."""
+    solver, drawn = connect_four_solver.Solver(12), "446323116125713546635334125521577677446722"
     assert solver.scores(position("33445")).tolist() == [-18] * 7
-    state = position("446323116125713546635334125521577677446722"[:-1])
-    assert solver.scores(state).tolist() == [0]
+    assert solver.scores(position(drawn[:-1])).tolist() == [0]
     assert solver.scores(position("257317637535614666561535114371724437422224"[:-1])).tolist() == [1]
-    assert len(solver.scores(position("4141414"))) == 0
-    assert len(solver.scores(position("446323116125713546635334125521577677446722"))) == 0
+    assert len(solver.scores(position("4141414"))) == len(solver.scores(position(drawn))) == 0
+    for ply in range(36, 41):
+        state = position(drawn[:ply])
+        plain = plain_scores(by_columns(state["own"]), by_columns(state["own"] | state["opponent"]))
+        assert solver.scores(state).tolist() == [score for score in plain if score is not None]
 
 
 @pytest.mark.nojit
