@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import game_help
 import numpy as np
 import pytest
 
@@ -16,14 +17,11 @@ WON_BY_THE_LAST_DISC = "257317637535614666561535114371724437422224"
 
 
 def position(text):
-    state = np.zeros(1, connect_four.STATE)[0]
-    connect_four.read(state, text)
-    return state
+    return game_help.position(connect_four, text)
 
 
 def judged(state, max_plies=0):
-    count = connect_four.legal_actions(state, np.zeros(7, np.uint16))
-    return connect_four.outcome(state, count, 0, 0, max_plies)
+    return game_help.ending(connect_four, state, max_plies=max_plies)
 
 
 @pytest.mark.parametrize("plies", [6, pytest.param(9, marks=pytest.mark.slow)])

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import game_help
 import numpy as np
 import pytest
 
@@ -19,9 +20,7 @@ def positions():
 
 
 def position(text):
-    state = np.zeros(1, connect_four.STATE)[0]
-    connect_four.read(state, text)
-    return state
+    return game_help.position(connect_four, text)
 
 
 def random_positions(ply, count, seed=1):

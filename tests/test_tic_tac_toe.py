@@ -1,5 +1,6 @@
 """Tic-tac-toe: the number of its positions and games, endings, text."""
 
+import game_help
 import numpy as np
 import pytest
 
@@ -13,21 +14,17 @@ MOVES = "b2 a1 c1 a3 a2 c2 b1 b3 c3"
 
 
 def position(text):
-    state = np.zeros(1, tic_tac_toe.STATE)[0]
-    tic_tac_toe.read(state, text)
-    return state
+    return game_help.position(tic_tac_toe, text)
 
 
 def played(moves):
     state = position("startpos")
-    for move in moves.split():
-        tic_tac_toe.apply(state, np.uint16(tic_tac_toe.from_text(state, move)))
+    game_help.play(tic_tac_toe, state, moves)
     return state
 
 
 def judged(state, max_plies=0):
-    count = tic_tac_toe.legal_actions(state, np.zeros(9, np.uint16))
-    return tic_tac_toe.outcome(state, count, 0, 0, max_plies)
+    return game_help.ending(tic_tac_toe, state, max_plies=max_plies)
 
 
 def all_positions():
