@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -122,7 +123,7 @@ def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path, actor, runtime, 
     assert {r.id: r.actions.tolist() for r in whole.log.records()} == {
         r.id: r.actions.tolist() for r in parted.log.records()
     }
-    assert any(r.ending == RESIGNATION for r in whole.log.records()) == (actor is QUICK)
+    assert any(r.ending == games.load(played).Ending.RESIGNATION for r in whole.log.records()) == (actor is QUICK)
     assert whole.learner.steps == parted.learner.steps
     mine, other = whole.learner.network.state_dict(), parted.learner.network.state_dict()
     assert all((mine[name] == other[name]).all() for name in mine)
@@ -230,8 +231,6 @@ def test_a_quick_search_may_not_be_the_longer_one():
 @pytest.mark.parametrize(("cores", "device", "threads"), [(1, "cpu", 1), (2, "cpu", 1), (3, "cpu", 2), (64, "cpu", 4),
                                                           (1, "cuda", 2), (2, "cuda", 2), (64, "cuda", 4)])  # fmt: skip
 def test_a_gpu_gets_two_groups_of_games_at_least(monkeypatch, cores, device, threads):
-    from types import SimpleNamespace
-
     from selfplay import run
 
     monkeypatch.setattr(run, "_cores", lambda: cores)
@@ -529,8 +528,6 @@ def test_a_time_limit_ends_the_run_with_everything_in_its_place(tmp_path, played
 
 def test_a_limit_of_positions_ends_the_run_and_counts_all_starts(tmp_path):
     import io
-    from types import SimpleNamespace
-
     from selfplay.loop import Loop
     from selfplay.report import Report
 
@@ -549,8 +546,12 @@ def test_a_limit_of_positions_ends_the_run_and_counts_all_starts(tmp_path):
 
 
 def text_games(played, text):
-    """The games of a file, by the game's own reader."""
-    return list({"chess": games.load("chess").read_pgn, "shogi": games.load("shogi").read_csa}[played](text))
+    """The games of a file, by the game's own reader where it has one."""
+    readers = {"chess": games.load("chess").read_pgn, "shogi": games.load("shogi").read_csa}
+    if played in readers:
+        return list(readers[played](text))
+    moves = re.findall(r"^\n(.*) (?:1-0|0-1|1/2-1/2)$", text, re.M)
+    return [SimpleNamespace(actions=list(line) if played == "connect_four" else line.split()) for line in moves]
 
 
 @every_game

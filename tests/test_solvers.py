@@ -213,7 +213,7 @@ def check(states, scores):
 
 
 def test_the_samples_late_scores_are_found_again(positions):
-    late = positions.states["ply"] >= 20
+    late = positions.states["ply"] >= 16
     check(positions.states[late], [found for found, it in zip(positions.scores, late, strict=True) if it])
 
 
