@@ -528,6 +528,7 @@ def test_a_time_limit_ends_the_run_with_everything_in_its_place(tmp_path, played
 
 def test_a_limit_of_positions_ends_the_run_and_counts_all_starts(tmp_path):
     import io
+
     from selfplay.loop import Loop
     from selfplay.report import Report
 
