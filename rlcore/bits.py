@@ -110,7 +110,7 @@ else:
 
     def highest(word: np.uint64) -> np.uint64:
         """Index of the highest bit set; the word is not 0."""
-        return np.uint64(int(word).bit_length() - 1)
+        return np.uint64((int(word).bit_length() - 1) % 2**64)  # of 0, which kernels may ask for, whatever number
 
     def byte_swap(word: np.uint64) -> np.uint64:
         """The word with its eight bytes in reverse order: a chess board with its ranks mirrored."""

@@ -261,6 +261,8 @@ def _seen_on_path(tree: Tree, states: Array, history: History, s: int) -> tuple[
 def winning_action(states: Array, b: int, n: int, spare: int, max_plies: int, legal: Array) -> int:
     """The place, among the legal actions of node ``n``, of one after which the opponent has lost; -1 = there is none.
 
+    Repetitions are not looked at: a loss by perpetual check is found by the search alone.
+
     Args:
         spare: a row of ``states[b]`` to play on; it is left with the position after that action.
         legal: [2, MAX_LEGAL] uint16 scratch.

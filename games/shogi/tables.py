@@ -8,8 +8,8 @@ An action is ``81 * direction + target``, the target as the side to move sees it
           6  5  7         DOWN_LEFT  DOWN  DOWN_RIGHT
 
 10 to 19 are the same with promotion, 20 to 26 drops of pawn, lance, knight, silver, bishop, rook, gold: 27 * 81 =
-2,187 in all (the labels of dlshogi). Where a piece comes from need not be said: looking back from the target, it is
-the first piece.
+2,187 in all. Directions are numbered as in dlshogi, squares are not. Where a piece comes from need not be said: looking
+back from the target, it is the first piece.
 """
 
 import numpy as np
