@@ -18,5 +18,9 @@ class UnknownGame(ValueError):
 
 
 def shown(text: str, limit: int = 40) -> str:
-    """The text in quotes for a message: escaped, and cut where it is long."""
-    return repr(text) if len(text) <= limit else f"{text[:limit]!r}..."
+    """The text in quotes for a message: cut where it is long, escaped what cannot be printed.
+
+    The wide space of Japanese counts as printable; a plain one takes its place.
+    """
+    plain = text[:limit].replace("\u3000", " ")
+    return f"{plain!r}..." if len(text) > limit else repr(plain)

@@ -68,7 +68,7 @@ def random_position(seed: int) -> Array:
         (f"{BOARD} b - １", "not plain text"),
         (f"{BOARD} b - ²", "not plain text"),
         (f"{BOARD} b - \u0663", "not plain text"),
-        (BOARD.replace("p", "歩", 1) + " b - 1", "not plain text"),
+        (BOARD.replace("p", "歩", 1) + " b - 1", "not plain text: 'lnsgkgsnl/1r5b1/歩"),
         (f"{BOARD.rpartition('/')[0]} b - 1", "8 ranks instead of 9"),
         (f"{BOARD}/9 b - 1", "10 ranks instead of 9"),
         (BOARD.replace("9", "8", 1) + " b - 1", "rank d, '8', has 8 squares"),
@@ -96,6 +96,7 @@ def random_position(seed: int) -> Array:
         (f"{BOARD} b g 1", "there are 5 golds"),
         (f"{BOARD.replace('9', '8+b', 1)} b - 1", "there are 3 bishops"),
         (f"{KINGS} b 3R 1", "there are 3 rooks"),
+        (f"{KINGS} b 19P 1", "have '19' before 'P', not 2 to 18"),
         (f"{BOARD} b 99P 1", "have '99' before 'P', not 2 to 18"),
         ("k8/9/9/9/9/9/9/9/K8 b 2147483647P 1", "have '2147483647' before 'P'"),
         (f"{KINGS} b 1P 1", "have '1' before 'P'"),
@@ -140,6 +141,12 @@ def test_bad_sfen_gets_one_sentence(sfen: str, complaint: str) -> None:
     assert message.isprintable()
     assert len(message) < 250
     assert row == position(MATSURI)  # left alone
+
+
+@pytest.mark.parametrize("squares", [0, 80, 82, 141])
+def test_a_board_is_81_squares(squares: int) -> None:
+    with pytest.raises(BadPosition, match=f"the board has {squares} squares instead of 81"):
+        build(([24, 8] + [0] * 139)[:squares], ([0] * 8, [0] * 8), 0)
 
 
 def test_megabytes_are_refused_at_once() -> None:

@@ -27,8 +27,10 @@ __all__ = [
     "WHITE",
     "Hands",
     "build",
+    "hand_text",
     "hands_of",
     "kanji_number",
+    "piece_letter",
     "pieces_of",
     "read",
     "show",
@@ -82,7 +84,7 @@ def hands_of(state: Array) -> Hands:
 
 def write(state: Array) -> str:
     """The position as SFEN."""
-    letters = [_letter(code) for code in pieces_of(state)]
+    letters = [piece_letter(piece) for piece in pieces_of(state)]
     ranks = "/".join("".join(letters[first : first + 9]) for first in range(0, 81, 9))
     board = re.sub(r"\.+", lambda empty: str(len(empty[0])), ranks)
     held = ""
@@ -93,8 +95,9 @@ def write(state: Array) -> str:
     return f"{board} {'bw'[int(state['turn'])]} {held or '-'} {int(state['ply']) + 1}"
 
 
-def _letter(code: int) -> str:
-    return LETTERS[code - WHITE].lower() if code > WHITE else LETTERS[code]
+def piece_letter(piece: int) -> str:
+    """``P`` for Black's pawn, ``+p`` for White's promoted one, ``.`` for nothing."""
+    return LETTERS[piece - WHITE].lower() if piece > WHITE else LETTERS[piece]
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -124,7 +127,7 @@ def _parse(text: str) -> Array:
     if len(text) > _MOST_CHARACTERS:
         raise BadPosition(f"it has {len(text):,} characters, more than {_MOST_CHARACTERS}")
     if not text.isascii() or not all(c.isprintable() or c.isspace() for c in text):
-        raise BadPosition(f"it has characters that are not plain text: {text[:60]!a}"[:160])
+        raise BadPosition(f"it has characters that are not plain text: {shown(text)}"[:160])
     fields = text.split()
     if fields[:1] == ["sfen"]:
         del fields[0]
@@ -165,7 +168,7 @@ def _parse_hands(field: str) -> Hands:
     for count, letter in re.findall(r"(\d*)(\D?)", field)[:-1] if field != "-" else ():
         if letter.upper() not in _HAND_ORDER or not letter:
             raise BadPosition(f"the hands are {shown(field)} instead of '-' or counts and letters such as 'R2Pb'")
-        if not re.fullmatch("([2-9]|1[0-9])?", count):
+        if not re.fullmatch("([2-9]|1[0-8])?", count):
             raise BadPosition(f"the hands, {shown(field)}, have {shown(count)} before {letter!r}, not 2 to 18")
         side, kind = letter.islower(), LETTERS.index(letter.upper())
         if hands[side][kind]:
@@ -186,6 +189,8 @@ def build(board: Sequence[int], hands: Hands, turn: int, ply: int = 0) -> Array:
     Raises:
         BadPosition: it is no position that can be played on; says why, in one sentence.
     """
+    if len(board) != 81:
+        raise BadPosition(f"the board has {len(board)} squares instead of 81")
     _check_kings(board)
     _check_counts(board, hands)
     _check_squares(board)
@@ -252,10 +257,10 @@ def _check_squares(board: Sequence[int]) -> None:
 def show(state: Array, ascii: bool = False) -> str:
     """The board with coordinates and both hands, Black's side below: as Japanese programs draw it, or in letters."""
     board = pieces_of(state)
-    black, white = (_hand_text(hand, ascii) for hand in hands_of(state))
+    black, white = (hand_text(hand, ascii) for hand in hands_of(state))
     ranks = [board[first : first + 9] for first in range(0, 81, 9)]
     if ascii:
-        rows = ["".join(f"{_letter(piece):>3}" for piece in rank) for rank in ranks]
+        rows = ["".join(f"{piece_letter(piece):>3}" for piece in rank) for rank in ranks]
         rows = [f"{row}  {name}" for row, name in zip(rows, "abcdefghi", strict=True)]
         files = "".join(f"{file:>3}" for file in range(9, 0, -1))
         return "\n".join([f"White's hand: {white}", "", files, *rows, "", f"Black's hand: {black}"])
@@ -265,7 +270,7 @@ def show(state: Array, ascii: bool = False) -> str:
     return "\n".join([f"後手の持駒：{white}", files, edge, *rows, edge, f"先手の持駒：{black}"])
 
 
-def _hand_text(hand: Sequence[int], ascii: bool) -> str:
+def hand_text(hand: Sequence[int], ascii: bool) -> str:
     """Such as ``R 2P``, or ``飛　歩二``."""
     held = [(kind, hand[kind]) for kind in map(LETTERS.index, _HAND_ORDER) if hand[kind]]
     if ascii:

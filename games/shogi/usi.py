@@ -10,18 +10,36 @@ from games.shogi.attacks import in_check
 from games.shogi.moves import legal_actions
 from games.shogi.rules import MAX_LEGAL, apply, origin_of, piece_at
 from games.shogi.sfen import LETTERS, NAMES, SIDES, hands_of, square_name, turned
-from games.shogi.tables import DROP, GOLD, KING, KNIGHT, LANCE, NUM_ACTIONS, PAWN, PROMOTE
+from games.shogi.tables import (
+    BISHOP_LINES,
+    DIRECTION_BETWEEN,
+    DROP,
+    GOLD,
+    KING,
+    KNIGHT,
+    LANCE,
+    NUM_ACTIONS,
+    PAWN,
+    PROMOTE,
+    RAYS,
+    ROOK_LINES,
+    STEP_ATTACKS,
+    UP2_LEFT,
+    UP2_RIGHT,
+)
 from rlcore.jit import Array
 
 __all__ = ["code_at", "find_drop", "find_move", "from_text", "legal", "origin", "play", "to_text"]
 
-_DIRECTIONS = {(-1, 0): 0, (-1, -1): 1, (-1, 1): 2, (0, -1): 3, (0, 1): 4, (1, 0): 5, (1, -1): 6, (1, 1): 7}
-"""By the signs of the rows and columns of a move, as its mover sees them; a knight's two are 8 and 9."""
 _PROMOTE, _DROP = int(PROMOTE), int(DROP)
-_STEPS = ["", "0", "", "89", "01267", "", "", "012345", "01234567", *["012345"] * 4, "0345", "1267"]
-"""The directions in which each piece moves one square, or jumps."""
-_SLIDES = ["", "", "0", "", "", "1267", "0345", *[""] * 6, "1267", "0345"]
-"""The directions in which each piece moves any number of squares."""
+_PAWNS, _KNIGHTS, _SILVERS, _GOLDS, _KINGS = STEP_ATTACKS[: 5 * 81].reshape(5, 81, 2)
+_NOTHING, _LANCES = RAYS[8 * 81 :], RAYS[:81]
+_SEEN = np.stack(
+    [_NOTHING, _PAWNS, _LANCES, _KNIGHTS, _SILVERS, BISHOP_LINES, ROOK_LINES, _GOLDS, _KINGS]
+    + [_GOLDS] * 4
+    + [BISHOP_LINES | _KINGS, ROOK_LINES | _KINGS]
+)
+"""[15, 81, 2] uint64: what a piece of a code sees from a square of an empty board."""
 
 
 def to_text(state: Array, action: int) -> str:
@@ -95,12 +113,15 @@ def origin(state: Array, action: int) -> int:
 
 def _direction(start: int, target: int) -> int | None:
     """The direction of the move between two squares as its mover sees it; None where no piece moves so."""
-    rows, columns = target // 9 - start // 9, target % 9 - start % 9
-    if rows == -2 and abs(columns) == 1:
-        return 8 if columns < 0 else 9
-    if rows and columns and abs(rows) != abs(columns):
-        return None
-    return _DIRECTIONS.get(((rows > 0) - (rows < 0), (columns > 0) - (columns < 0)))
+    if _sees(int(KNIGHT), start, target):
+        return int(UP2_LEFT if target % 9 < start % 9 else UP2_RIGHT)
+    direction = int(DIRECTION_BETWEEN[81 * start + target])
+    return direction if direction < 8 else None
+
+
+def _sees(code: int, start: int, target: int) -> bool:
+    """Whether a piece of the side to move goes from a square to another on an empty board."""
+    return int(_SEEN[code, start, target // 64]) >> target % 64 & 1 == 1
 
 
 def find_move(state: Array, start: int, target: int, promotes: bool, text: str) -> int:
@@ -141,8 +162,7 @@ def _why_no_move(state: Array, start: int, target: int, promotes: bool) -> str:
         return f"the {name} on {here} is {SIDES[1 - turn]}'s"
     if _own(state, target):
         return f"{SIDES[turn]}'s own piece stands on {there}"
-    near = max(abs(target // 9 - start // 9), abs(target % 9 - start % 9)) == 1 or direction in (8, 9)
-    if direction is None or str(direction) not in _SLIDES[code] + _STEPS[code] * near:
+    if direction is None or not _sees(code, start, target):
         return f"a {name} does not move from {here} to {there}"
     if origin(state, 81 * direction + target) != start:
         return f"a piece stands between {here} and {there}"
