@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from games.errors import BadMove, BadPosition
+from games import shogi
+from games.errors import BadMove, BadPosition, shown
 from games.shogi.csa import from_csa, read_csa, to_csa, write_csa
 from games.shogi.japanese import from_japanese, from_western, to_japanese, to_western
 from games.shogi.kif import read_kif, write_kif
@@ -334,6 +335,34 @@ def test_bad_csa_moves_say_why(text: str, complaint: str) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
+        ("５二と打", "only an unpromoted piece is dropped, and no king"),
+        ("５八玉打", "only an unpromoted piece is dropped, and no king"),
+        ("５五金打(59)", "a drop comes from nowhere on the board"),
+        ("５五金左打", "a drop comes from nowhere on the board"),
+        ("５五金上打", "a drop comes from nowhere on the board"),
+        ("４二と右(53)", "the piece on 5c is not the one"),
+        ("４二と引(53)", "the piece on 5c is not the one"),
+        ("４二同と", "no move went before that 同 could mean"),
+    ],
+)
+def test_words_that_contradict_a_japanese_move_are_refused(text: str, complaint: str) -> None:
+    row = position("4k4/9/4+P1+P2/9/9/9/9/9/4K4 b GP 1")
+    with pytest.raises(BadMove, match=complaint):
+        from_japanese(row, text)
+    assert to_text(row, from_japanese(row, "４二と右(33)")) == "3c4b"
+
+
+def test_a_japanese_move_with_a_square_and_同_goes_where_the_move_before_went() -> None:
+    _, actions, row = game_of("7g7f 3c3d 8h2b+")
+    assert to_text(row, from_japanese(row, "２二同銀", actions[-1])) == "3a2b"
+    for text in ("８四同歩", "３二同金"):
+        with pytest.raises(BadMove, match="the move before did not go there"):
+            from_japanese(row, text, actions[-1])
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
         ("", "is not a move: write ７六歩"),
         ("７六", "is not a move"),
         ("歩", "is not a move"),
@@ -370,6 +399,13 @@ def test_bad_japanese_and_western_moves_say_why(text: str, complaint: str) -> No
         from_western(row, "Bx2b")
     with pytest.raises(BadMove, match="add 成 or 不成"):
         from_japanese(row, "２二角")
+
+
+def test_messages_show_japanese_as_it_is() -> None:
+    assert shown("▲同　歩") == "'▲同 歩'"
+    assert shown("a\n\x1b\\u3000") == "'a\\n\\x1b\\\\u3000'"
+    with pytest.raises(BadMove, match="'同 歩' is not legal here"):
+        from_japanese(position(), "同　歩")
 
 
 def test_numbers_that_are_no_move_have_no_text() -> None:
@@ -443,6 +479,90 @@ def test_every_ending_has_its_word_and_is_read_back(
     assert result in kif.splitlines()[-2]
     for (game,) in (read_csa(csa), read_kif(kif)):
         assert (game.ending, game.value) == (ending, value)
+
+
+@pytest.mark.parametrize("moves", ["7g7f", "7g7f 3c3d"])
+@pytest.mark.parametrize("value", [-1.0, 1.0])
+@pytest.mark.parametrize("ending", [Ending.RESIGNATION, Ending.TIME, Ending.ILLEGAL_MOVE])
+def test_whoever_loses_off_the_board_a_game_keeps_its_ending_in_both_formats(
+    ending: Ending, value: float, moves: str
+) -> None:
+    _, actions, _ = game_of(moves)
+    for write_game, read_games, other_write, other_read in (
+        (write_csa, read_csa, write_kif, read_kif),
+        (write_kif, read_kif, write_csa, read_csa),
+    ):
+        (game,) = read_games(write_game(actions, {}, ending, value))
+        assert (game.ending, game.value, game.actions.tolist()) == (ending, value, actions)
+        (game,) = other_read(other_write(game.actions, game.headers, game.ending, game.value))
+        assert (game.ending, game.value) == (ending, value)
+
+
+def test_csa_keeps_every_ending_that_it_has_no_word_for() -> None:
+    _, actions, _ = game_of("7g7f")
+    for ending in (Ending.REPETITION, Ending.PERPETUAL_CHECK, Ending.DECLARATION, Ending.MAX_PLIES, Ending.TIME):
+        for value in (-1.0, 0.0, 1.0):
+            (game,) = read_csa(write_csa(actions, {}, ending, value))
+            assert (game.ending, game.value) == (ending, value)
+    (game,) = read_csa("PI\n+\n'time\n+7776FU\n%-ILLEGAL_ACTION\n")  # says nothing of the end
+    assert (game.ending, game.value) == (Ending.ILLEGAL_MOVE, -1.0)
+
+
+PLAYED = "手合割：平手\n   1 ７六歩(77)\n   2 ３四歩(33)\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "ending", "value"),  # Black is to move
+    [
+        ("まで2手で先手の勝ち", Ending.RESIGNATION, 1.0),
+        ("まで2手で後手の勝ち", Ending.RESIGNATION, -1.0),
+        ("まで2手で先手勝ち", Ending.RESIGNATION, 1.0),
+        ("まで２手で先手の勝ち", Ending.RESIGNATION, 1.0),
+        ("まで、2手で先手の勝ち", Ending.RESIGNATION, 1.0),
+        ("まで2手で時間切れにより先手の勝ち", Ending.TIME, 1.0),
+        ("まで2手で先手の切れ負け", Ending.TIME, -1.0),
+        ("まで2手で反則負けにより後手の勝ち", Ending.ILLEGAL_MOVE, -1.0),
+        ("まで2手で先手の反則負けにより後手の勝ち", Ending.ILLEGAL_MOVE, -1.0),
+        ("まで2手で先手の反則勝ち", Ending.ILLEGAL_MOVE, 1.0),
+        ("まで2手で先手の入玉勝ち", Ending.DECLARATION, 1.0),
+        ("まで2手で時間切れ", Ending.TIME, -1.0),
+        ("まで2手で千日手", Ending.REPETITION, 0.0),
+        ("まで2手で持将棋", Ending.MAX_PLIES, 0.0),
+        ("まで2手で引き分け", Ending.MAX_PLIES, 0.0),
+        ("まで2手で中断", Ending.ONGOING, 0.0),
+        ("まで2手詰", Ending.ONGOING, 0.0),
+        ("   3 不戦敗", Ending.RESIGNATION, -1.0),
+        ("   3 不戦勝", Ending.RESIGNATION, 1.0),
+    ],
+)
+def test_how_a_kif_game_ended_is_read_from_its_last_line(line: str, ending: Ending, value: float) -> None:
+    (game,) = read_kif(f"{PLAYED}{line}\n")
+    assert (game.ending, game.value, len(game.actions)) == (ending, value, 2)
+
+
+def test_a_line_with_a_colon_makes_no_second_game_of_a_kif() -> None:
+    with pytest.raises(BadMove, match="line 5 of the KIF: the move is number 3 instead of 1"):
+        list(read_kif(PLAYED + "メモ：よい\n   3 ２六歩(27)\n   4 投了\n"))
+    ended = PLAYED + "   3 投了\nまで2手で後手の勝ち\n備考：よい将棋\n"
+    assert len(list(read_kif(ended))) == 1
+    assert len(list(read_kif(ended + "変化：2手\n   2 ８四歩(83)\n先手：a\n" + PLAYED))) == 2
+    assert len(list(read_kif("先手：a\n"))) == 1  # a game of which there is nothing else yet
+
+
+def test_kif_headers_that_would_say_something_else_are_written_as_comments() -> None:
+    keys = ("手合割", "変化", "先手の持駒", "上手の持駒", "1st", "", "|", "*", "#", "&")
+    text = write_kif([], {"Black": "a", **dict.fromkeys(keys, "香落ち"), "備考": "b"})
+    assert "\n*手合割：香落ち\n" in text
+    (game,) = read_kif(text)
+    assert game.headers == {"Black": "a", "備考": "b"}
+    assert equal(game.start, position())
+
+
+def test_kif_and_csa_as_other_programs_write_them_a_little_differently() -> None:
+    (game,) = read_kif("手合割 ：平手\n先手の持駒：なし\n先手番\n   1 ７六歩(77)\n")
+    assert len(game.actions) == 1
+    (game,) = read_csa("PI\n+\n+7776FU,\n-3334FU,T1,\n%MATTA\n")
+    assert (len(game.actions), game.ending) == (2, Ending.ONGOING)
 
 
 def test_what_a_csa_file_looks_like() -> None:
@@ -580,7 +700,10 @@ CSA_FAULTS = (
     ("PI\n+\n+\n", BadMove, "says for the second time who begins"),
     ("PI\n+\n%TORYO\n+7776FU\n", BadMove, "goes on with '+7776FU' after its end"),
     ("PI\n+\n%TORYO\n%KACHI\n", BadMove, "'%KACHI' ends the game for the second time"),
-    ("PI\n+\n%MATTA\n", BadMove, "'%MATTA' is no end of a game"),
+    ("PI\n+\n%HELLO\n", BadMove, "'%HELLO' is no end of a game"),
+    ("P1 *  *  *  * -OU *  *  *  * +KI\n+\n", BadPosition, "has more than 9 squares"),
+    ("P1 *  *  *  * -OU *  *  *  * xx\n+\n", BadPosition, "has more than 9 squares"),
+    ("P9" + " * " * 70 + "+KI\n+\n", BadPosition, "has more than 9 squares"),
     ("hello", BadMove, "'hello' is no statement of CSA"),
     ("PI\n+\n+7776FU,,T3", BadMove, "'' is no statement of CSA"),
     ("N*x", BadMove, "names neither N+ nor N-"),
@@ -615,6 +738,15 @@ KIF_FAULTS = (
     ("   1 同　歩(77)\n", BadMove, "no move went before"),
     ("   1 待った\n", BadMove, "'待った' is not a move"),
     ("what?\n", BadMove, "'what?' is no line of KIF"),
+    ("手合割：平手\n   7 ７六歩(77)\n", BadMove, "the move is number 7 instead of 1"),
+    ("   1 ７六歩(77)\n   1 ３四歩(33)\n", BadMove, "line 2 of the KIF: the move is number 1 instead of 2"),
+    ("   1 ７六歩(77)\n   3 投了\n", BadMove, "the move is number 3 instead of 2"),
+    ("手合割：香落ち\n手合割：角落ち\n", BadPosition, "手合割 stands there for the second time"),
+    ("手合割：平手\n後手番\n   1 ３四歩(33)\n", BadPosition, "stand there without a diagram"),
+    ("手合割：平手\n先手の持駒：飛\n   1 ７六歩(77)\n", BadPosition, "stand there without a diagram"),
+    ("   1 ７六歩(77)\n後手番\n", BadMove, "'後手番' stands after the position is complete"),
+    ("   1 ７六歩(77)\n|v香\n", BadMove, "'|v香' stands after the position is complete"),
+    ("|v香v桂v銀v金v玉v金v銀v桂v香 ・|一\n" * 9, BadPosition, "is no rank of a diagram"),
     ("先手の持駒：玉\n", BadPosition, "'玉' is no part of a hand"),
     ("先手の持駒：歩二十\n", BadPosition, "'歩二十' is no part of a hand"),
     ("先手の持駒：歩　歩\n", BadPosition, "'歩' is no part of a hand"),
@@ -652,6 +784,7 @@ def test_a_long_game_is_written_and_read_quickly(write_game, read_games) -> None
 
 def test_bytes_are_read_in_the_usual_encodings() -> None:
     text = "手合割：平手\r\n先手：渡辺\r\n"
+    assert shogi.decode is decode
     for encoding in ("utf-8", "utf-8-sig", "cp932"):
         assert decode(text.encode(encoding)) == text
     assert isinstance(decode(bytes(range(256))), str)

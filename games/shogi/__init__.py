@@ -30,7 +30,7 @@ from games.shogi.encoding import (
 from games.shogi.japanese import from_japanese, from_western, to_japanese, to_western
 from games.shogi.kif import read_kif, write_kif
 from games.shogi.moves import legal_actions
-from games.shogi.records import ShogiGame
+from games.shogi.records import ShogiGame, decode
 from games.shogi.rules import (
     DISCOUNT,
     MAX_LEGAL,
@@ -74,6 +74,7 @@ __all__ = [
     "ShogiGame",
     "apply",
     "can_declare",
+    "decode",
     "from_japanese",
     "from_text",
     "from_western",

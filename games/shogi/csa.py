@@ -1,5 +1,8 @@
 """CSA: moves, and games as files in the standard format of the Computer Shogi Association, version 2.2.
 
+An ending that has no word of its own is named by a comment before the word that comes closest: after ``'resignation``,
+``%+ILLEGAL_ACTION`` means that Black resigned while White was to move. Other programs see a game that Black lost.
+
 http://www2.computer-shogi.org/protocol/record_v22.html
 """
 
@@ -31,7 +34,9 @@ _SPECIAL_MOVES = {
     (Ending.TIME, -1): "%TIME_UP",
     (Ending.ILLEGAL_MOVE, -1): "%ILLEGAL_MOVE",
 }
-"""By ending and value for the side to move. All other games that are lost end by an illegal action of the loser."""
+"""By ending and value for the side to move. All other draws are %HIKIWAKE, all other losses an illegal action."""
+_NAMED = {f"'{ending.name.lower()}": ending for ending in Ending if ending}
+"""By the comment before the word."""
 _ENDINGS = {
     "%TSUMI": (Ending.CHECKMATE, -1),
     "%TORYO": (Ending.RESIGNATION, -1),
@@ -40,7 +45,7 @@ _ENDINGS = {
     "%SENNICHITE": (Ending.REPETITION, 0),
     "%KACHI": (Ending.DECLARATION, 1),
     **dict.fromkeys(("%HIKIWAKE", "%JISHOGI", "%MAX_MOVES"), (Ending.MAX_PLIES, 0)),
-    **dict.fromkeys(("%CHUDAN", "%FUZUMI", "%ERROR"), (Ending.ONGOING, 0)),
+    **dict.fromkeys(("%CHUDAN", "%MATTA", "%FUZUMI", "%ERROR"), (Ending.ONGOING, 0)),
 }
 
 
@@ -119,15 +124,17 @@ def write_csa(
     """
     moves, first, last = move_texts(actions, start, to_csa)
     lines = ["V2.2", *_header_lines(headers or {}), *_position_lines(first), "+-"[int(first["turn"])], *moves]
-    result = (value > 0.0) - (value < 0.0)
-    if ending == Ending.ONGOING:
-        lines.append("%CHUDAN")
-    elif (special := _SPECIAL_MOVES.get((Ending(ending), result))) or result == 0:
-        lines.append(special or "%HIKIWAKE")
-    else:
-        loser = int(last["turn"]) ^ (result > 0)
-        lines += [f"'{Ending(ending).name.lower()}", f"%{'+-'[loser]}ILLEGAL_ACTION"]
+    lines += _end_lines(Ending(ending), (value > 0.0) - (value < 0.0), int(last["turn"]))
     return "\n".join([*lines, "/", ""])
+
+
+def _end_lines(ending: Ending, result: int, turn: int) -> list[str]:
+    """The word for the end; before it, where it has another meaning, the name of ours."""
+    if ending == Ending.ONGOING:
+        return ["%CHUDAN"]
+    if special := _SPECIAL_MOVES.get((ending, result)):
+        return [special]
+    return [f"'{ending.name.lower()}", f"%{'+-'[turn ^ (result > 0)]}ILLEGAL_ACTION" if result else "%HIKIWAKE"]
 
 
 def _header_lines(headers: Mapping[str, str]) -> list[str]:
@@ -167,6 +174,8 @@ def _even_board() -> list[int]:
 def read_csa(source: str | TextIO) -> Iterator[ShogiGame]:
     """The games of a CSA text or open file, one after the other. A game without a position starts as usual.
 
+    ``records.decode`` makes text of a file's bytes, whatever their encoding.
+
     Raises:
         BadMove: a line or a move cannot be read, or a move is not legal; says in which game and line.
         BadPosition: a game begins from a position that cannot be played on.
@@ -196,6 +205,7 @@ class _Reader:
         self.position: list[str] = []
         self.replay: Replay | None = None  # none before the first move
         self.ending: tuple[Ending, int] | None = None
+        self.named: Ending | None = None  # by the comment just before
 
     @property
     def is_begun(self) -> bool:
@@ -208,6 +218,7 @@ class _Reader:
 
     def read_line(self, line: str) -> None:
         if not line or line[0] in "'V":
+            self.named = _NAMED.get(line)
             return
         if line[0] == "N":
             if line[1:2] not in ("+", "-"):
@@ -220,7 +231,7 @@ class _Reader:
         elif len(line) > _LONGEST_LINE:
             raise BadMove(f"it has {len(line):,} characters, more than {_LONGEST_LINE:,}")
         else:
-            for statement in line.partition(",'")[0].split(","):
+            for statement in line.partition(",'")[0].removesuffix(",").split(","):
                 self._read_statement(statement)
 
     def _read_statement(self, text: str) -> None:
@@ -239,6 +250,7 @@ class _Reader:
                 raise BadMove(f"the game goes on with {shown(text)} after its end")
             game = self._game(text[0])
             game.play(from_csa(game.row, text))
+            self.named = None
         elif not re.fullmatch(r"T[0-9.]*", text):
             raise BadMove(f"{shown(text)} is no statement of CSA")
 
@@ -252,6 +264,8 @@ class _Reader:
             self.ending = _ENDINGS[text]
         else:
             raise BadMove(f"{shown(text)} is no end of a game that can be read")
+        if self.named:
+            self.ending = (self.named, self.ending[1])
 
     def _game(self, sign: str = "+") -> Replay:
         """The game, begun where it is not yet; ``sign`` is who begins."""
@@ -267,8 +281,8 @@ def _read_position(statements: list[str]) -> tuple[list[int], tuple[list[int], l
     pair = rf"([0-9]{{2}})({'|'.join(_PIECES[1:])}|AL)"
     for text in statements:
         if text[1].isdigit():
-            rank, cells = int(text[1]) - 1, re.findall("...", text[2:].ljust(27))
-            board[9 * rank : 9 * rank + 9] = [_cell(cell, text) for cell in cells]
+            first = 9 * int(text[1]) - 9
+            board[first : first + 9] = _read_rank(text)
             continue
         if not re.fullmatch(rf"(?:{pair})*", text[2:]):
             raise BadPosition(f"{shown(text)} is not made of squares and pieces such as 22KA or 00FU")
@@ -280,6 +294,13 @@ def _read_position(statements: list[str]) -> tuple[list[int], tuple[list[int], l
             else:
                 _place(board, hands, "+-".index(text[1]), digits, name)
     return board, hands
+
+
+def _read_rank(text: str) -> list[int]:
+    """The nine pieces of a rank; spaces may be missing at its end."""
+    if len(text.rstrip()) > 2 + 27:
+        raise BadPosition(f"rank {shown(text)} has more than 9 squares")
+    return [_cell(cell, text) for cell in re.findall("...", text[2:29].ljust(27))]
 
 
 def _cell(cell: str, text: str) -> int:

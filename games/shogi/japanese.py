@@ -83,7 +83,8 @@ def _motion(start: int, target: int) -> str:
 def from_japanese(state: Array, text: str, previous: int | None = None) -> int:
     """The action of a move in Japanese, in full-width or half-width digits, with or without a mark for the side.
 
-    With the square it comes from, ``７六歩(77)`` as KIF has it, a move without 成 does not promote.
+    With the square it comes from, ``７六歩(77)`` as KIF has it, a move without 成 does not promote. Words that say
+    more than is needed are believed where they fit and refused where they do not.
 
     Raises:
         BadMove: the text is no move, fits several, or is not a legal one here; says which.
@@ -92,32 +93,56 @@ def from_japanese(state: Array, text: str, previous: int | None = None) -> int:
     match = _JAPANESE.fullmatch(plain)
     if match is None or len(text) > _MOST_CHARACTERS or not (match[2] or match[4]):
         raise BadMove(f"{shown(text)} is not a move: write ７六歩, ３三角成, ５五銀打 or 同銀")
-    mark, file, rank, _, piece, side, motion, ending, came_from = match.groups()
+    mark, file, rank, same, piece, side, motion, ending, came_from = match.groups()
     turn, code = int(state["turn"]), _CODES[piece]
     if mark and mark not in _MARKS[turn]:
         raise BadMove(f"{shown(text)} is not legal here: it is {SIDES[turn]}'s move")
-    if not file and previous is None:
+    if same and previous is None:
         raise BadMove(f"{shown(text)} is not legal here: no move went before that 同 could mean")
-    target = 80 - int(previous or 0) % 81 if not file else _turn(state, _square(file, rank))
-    if ending == "打" and code < 8:
-        return find_drop(state, code, _turn(state, target), text)
-    if came_from:
-        start = _square(*came_from)
-        if code_at(state, _turn(state, start)) not in (0, code):
-            raise BadMove(f"{shown(text)} is not legal here: another piece stands on {square_name(start)}")
-        return find_move(state, start, _turn(state, target), ending == "成", text)
+    before = 80 - int(previous or 0) % 81
+    target = _turn(state, _square(file, rank)) if file else before
+    if same and target != before:
+        raise BadMove(f"{shown(text)} is not legal here: the move before did not go there, as 同 says")
     actions = _moves_of(state, target, code)
-    if not actions and code < 8 and not side + motion + ending:
+    words = side + motion + ending + (came_from or "")
+    if ending == "打" or (not actions and code < 8 and not words):
+        _check_drop(code, words, text)
         return find_drop(state, code, _turn(state, target), text)
+    actions = _moved_as_said(state, actions, target, side, motion)
+    if came_from:
+        return _move_from(state, _square(*came_from), actions, target, code, ending == "成", text)
+    return _only(state, actions, text, {"成": True, "不成": False}.get(ending), "成 or 不成")
+
+
+def _check_drop(code: int, words: str, text: str) -> None:
+    """Refuse 打 beside words that only a piece on the board could have earned."""
+    if code > 7:
+        raise BadMove(f"{shown(text)} is not legal here: only an unpromoted piece is dropped, and no king")
+    if words not in ("", "打"):
+        raise BadMove(f"{shown(text)} is not legal here: a drop comes from nowhere on the board")
+
+
+def _moved_as_said(state: Array, actions: list[int], target: int, side: str, motion: str) -> list[int]:
+    """Those of the actions that the words for where a piece comes from, and how, fit."""
     if motion:
         meant = "上" if motion in "行入" else motion
         actions = [action for action in actions if _motion(origin(state, action), target) == meant]
     if side == "直":
-        actions = [action for action in actions if origin(state, action) == target + 9]
-    elif side and actions:
+        return [action for action in actions if origin(state, action) == target + 9]
+    if side and actions:
         edge = (min if side == "左" else max)(origin(state, action) % 9 for action in actions)
-        actions = [action for action in actions if origin(state, action) % 9 == edge]
-    return _only(state, actions, text, {"成": True, "不成": False}.get(ending), "成 or 不成")
+        return [action for action in actions if origin(state, action) % 9 == edge]
+    return actions
+
+
+def _move_from(state: Array, start: int, meant: list[int], target: int, code: int, promotes: bool, text: str) -> int:
+    """The action from a square as Black sees it; it must be among those that the other words mean."""
+    if code_at(state, _turn(state, start)) not in (0, code):
+        raise BadMove(f"{shown(text)} is not legal here: another piece stands on {square_name(start)}")
+    action = find_move(state, start, _turn(state, target), promotes, text)
+    if action not in meant:
+        raise BadMove(f"{shown(text)} is not legal here: the piece on {square_name(start)} is not the one it describes")
+    return action
 
 
 def _square(file: str, rank: str) -> int:

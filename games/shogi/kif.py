@@ -1,6 +1,9 @@
 """KIF, the files of games that Japanese players read and write, in the form of Kakinoki's Kifu for Windows.
 
 http://kakinoki.o.oo7.jp/kif_format.html
+
+A game lost by default (不戦敗) is read as resigned. Where no word says that the side to move has won, as after the
+opponent's resignation, the line まで... says so alone. Its reader takes a diagram's word over that of 手合割.
 """
 
 import re
@@ -45,14 +48,17 @@ _END_WORDS = {
     (Ending.DECLARATION, 1): "入玉勝ち",
     (Ending.RESIGNATION, -1): "投了",
     (Ending.TIME, -1): "切れ負け",
+    **dict.fromkeys(((Ending.RESIGNATION, 1), (Ending.TIME, 1)), ""),
 }
 """By ending and value for the side to move. All other draws are 持将棋, all other losses fouls."""
 _ENDINGS = {
     "詰み": (Ending.CHECKMATE, -1),
     "投了": (Ending.RESIGNATION, -1),
-    "切れ負け": (Ending.TIME, -1),
+    **dict.fromkeys(("切れ負け", "時間切れ"), (Ending.TIME, -1)),
     "反則負け": (Ending.ILLEGAL_MOVE, -1),
     "反則勝ち": (Ending.ILLEGAL_MOVE, 1),
+    "不戦敗": (Ending.RESIGNATION, -1),
+    "不戦勝": (Ending.RESIGNATION, 1),
     "千日手": (Ending.REPETITION, 0),
     **dict.fromkeys(("入玉勝ち", "入玉宣言", "宣言勝ち"), (Ending.DECLARATION, 1)),
     **dict.fromkeys(("持将棋", "引き分け", "最大手数"), (Ending.MAX_PLIES, 0)),
@@ -71,7 +77,8 @@ def write_kif(
 
     Args:
         actions: the moves in order.
-        headers: Black, White, Event, Site, Date, Opening; others are written under their own name.
+        headers: Black, White, Event, Site, Date, Opening; others are written under their own name, as comments where
+            it would mean something else.
         ending: why the game ended, an ``Ending``.
         value: what it is worth for the side to move after the last move: -1, 0 or 1.
         start: the row the game began from; none = the start position. KIF counts moves from 1.
@@ -87,11 +94,13 @@ def write_kif(
     for key, content in (headers or {}).items():
         word = re.sub("[：: ]+", "-", one_line(names.get(key, key)))
         word = _HANDICAP_NAMES.get(word, word) if handicapped else word
-        lines.append(f"{word}：{one_line(content)}")
+        line = f"{word}：{one_line(content)}"
+        lines.append(line if _HEADER.match(line) and word not in _NO_HEADERS else f"*{line}")
     lines.append("手数----指手---------消費時間--")
     lines += [f"{number:>4} {move}   ( 0:00/00:00:00)" for number, move in enumerate(moves, start=1)]
     word, result = _end_of(Ending(ending), value, int(last["turn"]) ^ 1, "下上" if handicapped else "先後")
-    lines += [f"{len(moves) + 1:>4} {word}", f"まで{len(moves)}手で{result}"]
+    lines += [f"{len(moves) + 1:>4} {word}"] * bool(word)
+    lines.append(f"まで{len(moves)}手で{result}")
     return "\n".join([*lines, "", ""])
 
 
@@ -111,12 +120,13 @@ def _end_of(ending: Ending, value: float, last: int, sides: str) -> tuple[str, s
     sign = (value > 0.0) - (value < 0.0)
     if ending == Ending.ONGOING:
         return "中断", "中断"
-    word = _END_WORDS.get((ending, sign)) or ("持将棋", "反則勝ち", "反則負け")[sign]
+    word = _END_WORDS.get((ending, sign), ("持将棋", "反則勝ち", "反則負け")[sign])
     if sign == 0:
         return word, word
     mover, winner = sides[last ^ 1], sides[last if sign < 0 else last ^ 1]
     fouls = {"反則負け": f"{mover}手の反則負け", "反則勝ち": f"{mover}手の反則勝ち", "入玉勝ち": f"{mover}手の入玉勝ち"}
-    return word, fouls.get(word, f"{winner}手の勝ち")
+    how = "時間切れにより" * (ending == Ending.TIME and sign > 0)
+    return word, fouls.get(word, f"{how}{winner}手の勝ち")
 
 
 def _handicap_row(name: str) -> Array:
@@ -147,31 +157,36 @@ def _handicap_names() -> dict[int, str]:
 def read_kif(source: str | TextIO) -> Iterator[ShogiGame]:
     """The games of a KIF text or open file: one, or several one after the other. Variations are left out.
 
+    A header begins the next game, but one that nothing follows is a remark. ``records.decode`` makes text of a file's
+    bytes, whatever their encoding.
+
     Raises:
         BadMove: a line or a move cannot be read, or a move is not legal; says in which line.
         BadPosition: a game begins from a position that cannot be played on.
     """
-    game, number = _Reader(), 0
+    game, number, is_first = _Reader(), 0, True
     try:
         for text in lines_of(source):
             number += 1
             header = _HEADER.match(text)
             if header and header[1] != "変化" and (game.is_over or (game.replay and game.replay.actions)):
-                yield game.finish()
-                game = _Reader()
+                if game.is_begun:
+                    yield game.finish()
+                game, is_first = _Reader(), False
             game.read_line(text, header)
-        if game.headers or game.ranks or game.replay:
+        if game.is_begun or (is_first and game.headers):
             yield game.finish()
     except (BadMove, BadPosition) as error:
         raise type(error)(f"line {number} of the KIF: {error}") from None
 
 
-_HEADER = re.compile(r"([^\s：:0-9*#&|][^\s：:]*)[：:](.*)")
-_MOVE = re.compile(r"\s*[0-9]+\s+(.*?)\s*(?:\( *[0-9]+:[0-9].*)?\+?")
-_RESULT = re.compile(
-    r"\s*まで、?[0-9]+手で(?:([先後下上])手の(勝ち|反則勝ち|反則負け|入玉勝ち)|(千日手|持将棋|中断))?.*"
-)
+_HEADER = re.compile(r"([^\s：:0-9*#&|][^\s：:]*)\s*[：:](.*)")
+_MOVE = re.compile(r"\s*([0-9]{1,6})\s+(.*?)\s*(?:\( *[0-9]+:[0-9].*)?\+?")
+_LONGEST_LINE = 200
+_RESULT = re.compile(r"([先後下上])手の?[^先後下上]*?(勝ち|負け)")
+_REASONS = {"切れ": Ending.TIME, "反則": Ending.ILLEGAL_MOVE, "入玉": Ending.DECLARATION, "宣言": Ending.DECLARATION}
 _BLACK_NAMES, _WHITE_NAMES = ("先手", "下手"), ("後手", "上手")
+_NO_HEADERS = {"変化", "手合割", *(f"{name}の持駒" for name in (*_BLACK_NAMES, *_WHITE_NAMES))}
 _TO_MOVE = {f"{name}番": side for side, names in enumerate((_BLACK_NAMES, _WHITE_NAMES)) for name in names}
 _COUNTS = {kanji_number(count): count for count in range(1, 19)} | {"": 1}
 
@@ -184,10 +199,15 @@ class _Reader:
         self.handicap = ""
         self.ranks: list[str] = []  # of a diagram
         self.hands = ([0] * 8, [0] * 8)
-        self.turn = 0
+        self.turn: int | None = None  # where it is said
         self.replay: Replay | None = None  # none before the first move
         self.ending: tuple[Ending, int] = (Ending.ONGOING, 0)
         self.is_over = False  # what follows is a variation, or the next game
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there was anything but headers."""
+        return bool(self.ranks or self.replay)
 
     def finish(self) -> ShogiGame:
         return self._game().finish(self.headers, self.ending[0], float(self.ending[1]))
@@ -197,59 +217,74 @@ class _Reader:
             return
         if header:
             self._read_header(header[1], header[2].strip())
-        elif text[0] == "|":
-            self.ranks.append(text)
-        elif text in _TO_MOVE:
-            self.turn = _TO_MOVE[text]
-        elif result := _RESULT.fullmatch(text):
-            self._read_result(*result.groups())
+        elif text[0] == "|" or text in _TO_MOVE:
+            self._read_position(text)
+        elif text.lstrip().startswith("まで"):
+            turn = int(self._game().row["turn"])
+            self.ending, self.is_over = _read_result(text[:_LONGEST_LINE], turn), True
         elif not re.match(r"\+---|手数|\s*９", text):
             self._read_move(text)
+
+    def _read_position(self, text: str) -> None:
+        """A rank of the diagram, or who moves."""
+        if self.replay is not None:
+            raise BadMove(f"{shown(text)} stands after the position is complete")
+        if text[0] == "|":
+            self.ranks.append(text)
+        else:
+            self.turn = _TO_MOVE[text]
 
     def _read_header(self, key: str, content: str) -> None:
         side, _, held = key.partition("の")
         if key == "変化":
             self.is_over = True
-        elif self.replay is not None:
-            raise BadMove(f"{shown(key)} stands after the position is complete")
         elif held == "持駒" and side in (*_BLACK_NAMES, *_WHITE_NAMES):
             _read_hand(self.hands[side in _WHITE_NAMES], content)
         elif key == "手合割":
+            if self.handicap:
+                raise BadPosition(f"{key} stands there for the second time")
             self.handicap = content
         else:
             word = {"下手": "先手", "上手": "後手", "対局日": "開始日時"}.get(key, key)
             self.headers[_KEYWORDS.get(word, word)] = content
 
     def _read_move(self, text: str) -> None:
-        move = _MOVE.fullmatch(text) if len(text) < 200 else None
+        move = _MOVE.fullmatch(text) if len(text) < _LONGEST_LINE else None
         if move is None:
             raise BadMove(f"{shown(text)} is no line of KIF")
         game = self._game()
-        if move[1] in _ENDINGS:
-            self.ending, self.is_over = _ENDINGS[move[1]], True
+        number, word = move.groups()
+        if int(number) != len(game.actions) + 1:
+            raise BadMove(f"the move is number {number} instead of {len(game.actions) + 1}")
+        if word in _ENDINGS:
+            self.ending, self.is_over = _ENDINGS[word], True
         else:
-            game.play(from_japanese(game.row, move[1], game.actions[-1] if game.actions else None))
-
-    def _read_result(self, side: str | None, how: str | None, word: str | None) -> None:
-        """The line まで..., where no word for the end has come before."""
-        self.is_over, turn = True, int(self._game().row["turn"])
-        if side and how:
-            won = (side in "先下") == (turn == 0)  # the side to move is named
-            won = won != (how == "反則負け")
-            ending = {"勝ち": Ending.RESIGNATION, "入玉勝ち": Ending.DECLARATION}.get(how, Ending.ILLEGAL_MOVE)
-            self.ending = (ending, 1 if won else -1)
-        elif word:
-            self.ending = _ENDINGS[word]
+            game.play(from_japanese(game.row, word, game.actions[-1] if game.actions else None))
 
     def _game(self) -> Replay:
         """The game, begun where it is not yet."""
         if self.replay is None:
             if self.ranks:
-                start = build(_read_diagram(self.ranks), self.hands, self.turn)
+                start = build(_read_diagram(self.ranks), self.hands, self.turn or 0)
             else:
                 start = _handicap_row(self.handicap or "平手")
+                if any(map(any, self.hands)) or self.turn not in (None, start["turn"]):
+                    raise BadPosition("pieces in hand, or another side to move, stand there without a diagram")
             self.replay = Replay(start)
         return self.replay
+
+
+def _read_result(text: str, turn: int) -> tuple[Ending, int]:
+    """The ending and its value for the side to move, as a line such as まで4手で時間切れにより先手の勝ち tells it.
+
+    A line that names no winner and has no word for the end either, such as まで4手, is one of a game that goes on.
+    """
+    result = _RESULT.search(text)
+    if result is None:
+        return next((_ENDINGS[word] for word in _ENDINGS if word in text), (Ending.ONGOING, 0))
+    is_won = (result[1] in "先下") == (turn == 0)  # by the side to move, which is named
+    reason = next((_REASONS[word] for word in _REASONS if word in text), Ending.RESIGNATION)
+    return reason, 1 if is_won == (result[2] == "勝ち") else -1
 
 
 def _read_hand(hand: list[int], text: str) -> None:
@@ -267,7 +302,7 @@ def _read_diagram(ranks: list[str]) -> list[int]:
         raise BadPosition(f"the diagram has {len(ranks)} ranks instead of 9")
     board = []
     for rank in ranks:
-        cells = rank[1:19].translate({ord("王"): "玉", ord("竜"): "龍"})
+        cells = rank[1:].partition("|")[0].translate({ord("王"): "玉", ord("竜"): "龍"})
         if not re.fullmatch(rf"(?:[ v][{KANJI}]){{9}}", cells):
             raise BadPosition(f"{shown(rank)} is no rank of a diagram")
         codes = [KANJI.index(letter) for letter in cells[1::2]]

@@ -16,7 +16,8 @@ __all__ = ["Replay", "ShogiGame", "decode", "lines_of", "move_texts", "one_line"
 
 
 class ShogiGame(NamedTuple):
-    """One game of a file, as ``write_csa`` and ``write_kif`` take it; variations and comments are left out."""
+    """One game of a file, as ``write_csa`` and ``write_kif`` take it; variations, comments and
+    thinking times are left out."""
 
     headers: dict[str, str]
     """Black, White, Event, Site, Date, and others by the name they have in the file."""
