@@ -133,7 +133,7 @@ def check(game: "Game", path: Path, max_depth: int) -> int:
         PerftError: the suite cannot be read, or holds nothing to compare.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
         cases = [case for case in read_suite(game, lines) if case.depth <= max_depth]
     except OSError as error:
         raise PerftError(f"{path} cannot be read: {error.strerror}") from None

@@ -66,7 +66,10 @@ def test_a_suite_that_does_not_agree(suite: Path) -> None:
         (["--fen", "8/8/8/8/8/8/8/8 w - - 0 1"], "perft: bad FEN: White has no king"),
         (["--depth", "0"], "perft: the depth is 0 instead of 1 to 20"),
         (["--depth", "21"], "perft: the depth is 21 instead of 1 to 20"),
-        (["--game", "ludo"], "perft: there is no game called 'ludo'; the games are: chess, shogi, connect_four, tic_tac_toe"),
+        (
+            ["--game", "ludo"],
+            "perft: there is no game called 'ludo'; the games are: chess, shogi, connect_four, tic_tac_toe",
+        ),
         (["--suite", "no such file"], "perft: no such file cannot be read: No such file or directory"),
     ],
 )
@@ -95,6 +98,13 @@ def test_a_malformed_suite_gets_one_line_that_says_where(tmp_path: Path, line: s
     (said,) = [text for text in done.stderr.splitlines() if "Compiling" not in text]
     assert said.startswith(f"perft: {path}")
     assert complaint in said
+
+
+def test_a_suite_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "suite.epd"
+    path.write_text("8/8/8/8/8/k7/8/K7 w - - 0 1 ;D1 1\n", encoding="utf-8-sig")
+    done = perft("--suite", str(path))
+    assert (done.returncode, done.stdout) == (0, "1 passed, 0 failed\n")
 
 
 def test_help_loads_nothing_heavy() -> None:
