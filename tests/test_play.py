@@ -398,7 +398,7 @@ def test_shogi_pieces_stand_out_on_every_square() -> None:
 
 def test_hands_stand_beside_the_board_each_on_its_side() -> None:
     assert ShogiView(False, True).captures(Board(SHOGI, IN_HAND).state) == ("Black: R 2P", "White: B")
-    assert ShogiView(False, False).captures(Board(SHOGI, IN_HAND).state) == ("Black: 飛 歩二", "White: 角")
+    assert ShogiView(False, False).captures(Board(SHOGI, IN_HAND).state) == ("Black: 飛　歩二", "White: 角")
     assert ShogiView(False, True).captures(Board(SHOGI).state) == ("Black: -", "White: -")
     said = session("flip", game=SHOGI, start=IN_HAND)
     above, below, flipped_above, flipped_below = re.findall(r"(White|Black): (.*)", said)
@@ -476,6 +476,35 @@ def test_a_shogi_game_is_saved_as_csa_with_its_players(tmp_path) -> None:
     (game,) = SHOGI.read_csa((tmp_path / "game.csa").read_text())
     assert (game.headers["Black"], game.headers["White"]) == ("Human", "a script")
     assert (game.ending, game.value, len(game.actions)) == (SHOGI.Ending.RESIGNATION, -1.0, 2)
+
+
+def test_a_game_is_saved_in_the_format_that_the_suffix_names(tmp_path) -> None:
+    typed = f"7g7f;resign;save {tmp_path}/a.kif;save {tmp_path}/b.KIF;save {tmp_path}/c.csa;save {tmp_path}/d.pgn;save"
+    said = session(typed, Scripted("3c3d", SHOGI), side="black", game=SHOGI)
+    assert said.endswith("Say where to, as in: save game.csa or game.kif\n")
+    assert "It cannot be saved there: a game's file ends in .csa or .kif, not in '.pgn'." in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.kif", "b.KIF", "c.csa"]
+    (kif,), (again,), (csa,) = (
+        reader(SHOGI.decode((tmp_path / name).read_bytes()))
+        for reader, name in ((SHOGI.read_kif, "a.kif"), (SHOGI.read_kif, "b.KIF"), (SHOGI.read_csa, "c.csa"))
+    )
+    assert kif.actions.tolist() == again.actions.tolist() == csa.actions.tolist()
+    assert (kif.ending, kif.value, kif.headers["White"]) == (csa.ending, csa.value, "a script")
+    said = session(f"e4;save {tmp_path}/e.kif", Scripted("e7e5"))
+    assert "a game's file ends in .pgn, not in '.kif'." in said
+
+
+def test_small_letters_drop_pieces_too() -> None:
+    replies = Scripted("5a4a 4a5a", SHOGI)
+    said = session("p*5e;5E5D", replies, game=SHOGI, start="4k4/9/9/9/9/9/9/9/4K4 b P 1")
+    assert "1. P*5e" in said
+    assert "3. P-5d" in said
+
+
+def test_a_handicap_game_is_numbered_from_whites_first_move() -> None:
+    start = "lnsgkgsn1/1r5b1/ppppppppp/9/9/9/PPPPPPPPP/1B5R1/LNSGKGSNL w - 1"
+    said = session("3c3d", Scripted("7g7f", SHOGI), side="white", game=SHOGI, start=start)
+    assert "  1. P-3d    P-7f" in said
 
 
 def test_white_moves_second_in_shogi() -> None:

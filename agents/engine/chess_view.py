@@ -40,6 +40,7 @@ class ChessView:
     notation = "fen"
     above, ranks = 0, 8
     numbers = 1
+    writers = ()
 
     def draw(self, state: Row, last: Sequence[int], turned: bool) -> list[str]:
         """The board as lines of text.

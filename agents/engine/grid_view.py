@@ -32,6 +32,7 @@ class _GridView:
     glyphs = ""
     notation = "position"
     above, numbers = 0, 1
+    writers = ()
 
     @property
     def ranks(self) -> int:

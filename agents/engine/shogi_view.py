@@ -4,17 +4,24 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from games.shogi import Ending, in_check
+from games.shogi import Ending, in_check, write_kif
 from games.shogi.japanese import from_japanese, from_western, to_japanese, to_western
-from games.shogi.sfen import KANJI, LETTERS, SIDES, WHITE, hands_of, kanji_number, pieces_of, square_name
+from games.shogi.sfen import (
+    KANJI,
+    SIDES,
+    WHITE,
+    hand_text,
+    hands_of,
+    kanji_number,
+    piece_letter,
+    pieces_of,
+    square_name,
+)
 from games.shogi.tables import KING
 from games.shogi.usi import from_text, origin
 from rlcore.jit import Row
 
 __all__ = ["ShogiView"]
-
-_HELD = (6, 5, 7, 4, 3, 2, 1)
-"""Pieces in hand, the largest first."""
 
 # Numbers of the 256 terminal colours: light wood, on which both sides' pieces stand out by a contrast of 4.5 or more.
 _WOOD, _MOVED, _CHECK = 180, 222, 209
@@ -37,6 +44,7 @@ class ShogiView:
     notation = "sfen"
     above, ranks = 1, 9
     numbers = 2
+    writers = (("kif", write_kif),)
 
     @property
     def examples(self) -> str:
@@ -76,24 +84,16 @@ class ShogiView:
 
     def _piece(self, piece: int, turned: bool) -> str:
         """Three columns: a piece, or an empty square."""
-        code = piece % WHITE
         if self.ascii:
-            letters = LETTERS[code].lower() if piece > WHITE else LETTERS[code]
-            return f"{letters:>3}"
+            return f"{piece_letter(piece):>3}"
         if self.colour and not piece:
             return "   "
-        return " v"[piece > 0 and (piece > WHITE) != turned] + KANJI[code]
+        return " v"[piece > 0 and (piece > WHITE) != turned] + KANJI[piece % WHITE]
 
     def captures(self, state: Row) -> tuple[str, str]:
         """Black's and White's hand."""
-        black, white = (f"{side}: {self._hand(hand)}" for side, hand in zip(SIDES, hands_of(state), strict=True))
-        return black, white
-
-    def _hand(self, hand: Sequence[int]) -> str:
-        held = [(kind, hand[kind]) for kind in _HELD if hand[kind]]
-        if self.ascii:
-            return " ".join(f"{count if count > 1 else ''}{LETTERS[kind]}" for kind, count in held) or "-"
-        return " ".join(f"{KANJI[kind]}{kanji_number(count) if count > 1 else ''}" for kind, count in held) or "-"
+        black, white = (hand_text(hand, self.ascii) for hand in hands_of(state))
+        return f"{SIDES[0]}: {black}", f"{SIDES[1]}: {white}"
 
     def squares_of(self, state: Row, action: int) -> tuple[int, ...]:
         """From where to where an action goes in the position that it is played in, a drop only to where; 9a = 0."""
@@ -101,7 +101,7 @@ class ShogiView:
         return tuple(80 - square if state["turn"] else square for square in squares)
 
     def read_move(self, state: Row, text: str, previous: int | None) -> int:
-        """The action of a move in USI, in Western or in Japanese notation.
+        """The action of a move in USI, whose letters may be small or not, in Western or in Japanese notation.
 
         Raises:
             BadMove: there is no such move here; says why.
@@ -110,8 +110,8 @@ class ShogiView:
             return from_text(state, text.lower())
         if not text.isascii():
             return from_japanese(state, text, previous)
-        if re.fullmatch(r"[PLNSBRG]\*[1-9][a-i]", text):
-            return from_text(state, text)
+        if re.fullmatch(r"[plnsbrg]\*[1-9][a-i]", text.lower()):
+            return from_text(state, text[0].upper() + text[1:].lower())
         return from_western(state, text)
 
     def name_move(self, state: Row, action: int, previous: int | None) -> str:
@@ -119,7 +119,10 @@ class ShogiView:
         return to_western(state, action) if self.ascii else to_japanese(state, action, previous)
 
     def move_number(self, state: Row) -> tuple[int, int]:
-        """The number of Black's move of the pair to come, and whose half of it: 0 Black, 1 White."""
+        """The odd number of the pair of moves to come, and how many of the two were played.
+
+        That is not whose move it is: White plays the first move of a handicap game.
+        """
         ply = int(state["ply"])
         return ply - ply % 2 + 1, ply % 2
 

@@ -217,22 +217,18 @@ class Terminal:
         self._go_on()
 
     def _save(self, rest: str) -> None:
+        writers = {self.game.FILE_SUFFIX: self.game.write_game, **dict(self.view.writers)}
         if not rest:
-            print(f"Say where to, as in: save game.{self.game.FILE_SUFFIX}")
+            print(f"Say where to, as in: save {' or '.join(f'game.{suffix}' for suffix in writers)}")
             return
         board = self.board
-        names = ["Human" if side == self.person else self.player.name for side in (0, 1)]
-        headers = {
-            "Event": "A game in a terminal",
-            "Site": "rlcore",
-            "Date": datetime.date.today().strftime("%Y.%m.%d"),
-            "Round": "-",
-            **dict(zip(self.view.sides, names, strict=True)),
-        }
-        text = self.game.write_game(board.actions, headers, board.ending, board.value, board.start)
         try:
             path = Path(rest).expanduser()
             path = path if path.suffix else path.with_name(f"{path.name}.{self.game.FILE_SUFFIX}")
+            if (write := writers.get(path.suffix[1:].lower())) is None:
+                known = " or ".join(f".{suffix}" for suffix in writers)
+                raise ValueError(f"a game's file ends in {known}, not in {shown(path.suffix)}")
+            text = write(board.actions, self._headers(), board.ending, board.value, board.start)
             with path.open("w" if path.resolve() in self._saved else "x", encoding="utf-8") as file:
                 file.write(text)
             self._saved.add(path.resolve())
@@ -242,6 +238,17 @@ class Terminal:
             print(f"It cannot be saved there: {getattr(error, 'strerror', None) or error}.")
         else:
             print(f"Saved to {path}.")
+
+    def _headers(self) -> dict[str, str]:
+        """Of the file of a game."""
+        names = ["Human" if side == self.person else self.player.name for side in (0, 1)]
+        return {
+            "Event": "A game in a terminal",
+            "Site": "rlcore",
+            "Date": datetime.date.today().strftime("%Y.%m.%d"),
+            "Round": "-",
+            **dict(zip(self.view.sides, names, strict=True)),
+        }
 
     # --- screen and keyboard -----------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """What a terminal asks of a game that is to be played in it, and where each game's answers are."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rlcore.game import Game
@@ -38,6 +38,8 @@ class View(Protocol):
     """... and how many ranks there are, a line each."""
     numbers: int
     """By how much the number of a move grows with a move of both sides: 1 in chess, 2 where each move has its own."""
+    writers: Sequence[tuple[str, Callable[..., str]]]
+    """Formats of files beside the game's own: the suffix, and what writes a game as ``write_game`` does."""
 
     def __init__(self, colour: bool, ascii: bool) -> None: ...
 
