@@ -7,6 +7,7 @@ the partner's. ``compare`` sets a run beside an earlier one.
 import json
 import os
 import platform
+import re
 import statistics
 import sys
 import time
@@ -103,7 +104,7 @@ def _beside(
         about = more | {"version": peer.version, "peer": peer.name, "threads": peer.threads}
         yield _figure(f"{name} / {peer.name}", game, values, unit, **about)
         ratios = [a / b for a, b in zip(mine, values, strict=True)]
-        partner = peer.name.removesuffix(peer.version).rstrip()  # runs beside other versions can be compared
+        partner = re.sub(r" \d.*", "", peer.name)  # without its version, so that earlier runs can be compared
         yield _figure(f"{name} ratio to {partner}", game, ratios, f"times {peer.name}", **more)
 
 
