@@ -16,7 +16,7 @@ help: ## Print this list
 
 venv: $(STAMP) ## Make .venv with everything for use, tests and development
 
-selfplay: $(STAMP) ## Train chess by self-play, ten minutes by default; again to go on
+selfplay: $(STAMP) ## Train by self-play, chess and ten minutes by default; again to go on
 	@$(RUN) scripts/selfplay.py --game chess $(ARGS)
 
 test: $(STAMP) ## Run the tests, all but the slow ones

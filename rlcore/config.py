@@ -1,6 +1,7 @@
 """Settings of the core as plain dataclasses: nothing heavy is imported, so a command line can be built from them."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,14 +9,17 @@ Runtime = Literal["auto", "torch", "openvino-int8", "openvino-bf16", "openvino-f
 """What runs a network on a CPU (``rlcore.runtimes``)."""
 
 
-def require(settings: object, least: dict[str, float]) -> None:
-    """Raise ValueError where one of the named settings is below its least sensible value, or not a finite number."""
+def require(settings: object, least: Mapping[str, float], most: Mapping[str, int] | None = None) -> None:
+    """Raise ValueError where a named setting is below its least sensible value, above its most, or no finite number."""
     for name, low in least.items():
         value = getattr(settings, name)
         if not value >= low:
             raise ValueError(f"{name} must be at least {low:g}, not {value}")
         if math.isinf(value):
             raise ValueError(f"{name} must be finite")
+    for name, high in (most or {}).items():
+        if getattr(settings, name) > high:
+            raise ValueError(f"{name} must be at most {high:,}, not {getattr(settings, name)}")
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,9 @@ class SearchConfig:
             raise ValueError(f"first_play must lie in [-1, 1], not {self.first_play}")
 
 
+_LARGEST = 100_000  # of a network's sizes: beyond, the bytes can no longer be counted
+
+
 @dataclass(frozen=True)
 class NetworkConfig:
     """The size of a residual policy-value network (AlphaZero's: 19 blocks of 256 channels, value_hidden 256)."""
@@ -82,7 +89,8 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         """Raise ValueError where a size makes no sense."""
-        require(self, {"blocks": 0, "channels": 1, "value_channels": 1, "value_hidden": 1, "squeeze_excitation": 0})
+        least = {"blocks": 0, "channels": 1, "value_channels": 1, "value_hidden": 1, "squeeze_excitation": 0}
+        require(self, least, dict.fromkeys(least, _LARGEST))
         if self.squeeze_excitation > self.channels:
             raise ValueError(
                 f"squeeze_excitation must be at most channels ({self.channels}), not {self.squeeze_excitation}"

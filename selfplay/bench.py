@@ -7,6 +7,7 @@ the partner's. ``compare`` sets a run beside an earlier one.
 import json
 import os
 import platform
+import re
 import statistics
 import sys
 import time
@@ -103,7 +104,8 @@ def _beside(
         about = more | {"version": peer.version, "peer": peer.name, "threads": peer.threads}
         yield _figure(f"{name} / {peer.name}", game, values, unit, **about)
         ratios = [a / b for a, b in zip(mine, values, strict=True)]
-        yield _figure(f"{name} ratio to {peer.name}", game, ratios, f"times {peer.name}", **more)
+        partner = re.sub(r" \d.*", "", peer.name)  # without its version, so that earlier runs can be compared
+        yield _figure(f"{name} ratio to {partner}", game, ratios, f"times {peer.name}", **more)
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------
@@ -414,13 +416,17 @@ def _compared(figure: Figure, earlier: dict[str, Figure]) -> Figure:
 
 
 def _table(figures: Iterable[Figure]) -> str:
-    """What changed, for people; the ratios to partners are what counts."""
-    rows = [f"{'figure':<58}{'before':>14}{'now':>14}{'now/before':>12}"]
+    """What changed, for people; the ratios to partners are what counts. A dash where there was no such figure."""
+    figures = list(figures)
+    width = max(len(figure["name"]) for figure in figures)
+    rows = [f"{'figure':<{width}}{'before':>18}{'now':>18}{'now/before':>12}"]
     for figure in figures:
+        before = change = "-"
+        mark = ""
         if "change" in figure:
+            before, change = f"{figure['before']:,.2f}", f"{figure['change']:.2f}"
             mark = "" if figure["same_processor"] else "  (another processor)"
-            values = f"{figure['before']:>14,.2f}{figure['value']:>14,.2f}{figure['change']:>12.2f}"
-            rows.append(f"{figure['name']:<58}{values}{mark}")
+        rows.append(f"{figure['name']:<{width}}{before:>18}{figure['value']:>18,.2f}{change:>12}{mark}")
     return "\n".join(rows)
 
 

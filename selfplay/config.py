@@ -10,6 +10,7 @@ from games import GameName
 from rlcore.config import NetworkConfig, Runtime, SearchConfig, require
 
 MOST_PLIES = 10_000
+_MOST_GAMES = 1_000_000  # side by side in a thread
 _MOST_SIMULATIONS = 65_535  # what a game record has room for
 
 
@@ -44,14 +45,11 @@ class ActorConfig:
 
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
-        require(
-            self, {"threads": 0, "games": 1, "max_plies": 2, "sample_plies": 0, "random_plies": 0, "cache_positions": 0}
-        )
-        require(self, {"quick_simulations": 1, "resign": 0, "resign_moves": 1})
+        most = {"games": _MOST_GAMES, "max_plies": MOST_PLIES}
+        require(self, {"threads": 0, "games": 1, "max_plies": 2, "sample_plies": 0, "random_plies": 0}, most)
+        require(self, {"cache_positions": 0, "quick_simulations": 1, "resign": 0, "resign_moves": 1})
         if self.random_plies >= self.max_plies:
             raise ValueError(f"random_plies ({self.random_plies}) must be below max_plies ({self.max_plies})")
-        if self.max_plies > MOST_PLIES:
-            raise ValueError(f"max_plies must be at most {MOST_PLIES}, not {self.max_plies}")
         if not 0.0 < self.full_share <= 1.0:
             raise ValueError(f"full_share must be above 0 and at most 1, not {self.full_share}")
         if not self.resign < 0.5:

@@ -26,7 +26,7 @@ class GameFile:
         self.game = game
         self.path = folder / f"games.{game.FILE_SUFFIX}"
         present = self._cut_torn_game()
-        if not present <= log.ids:  # games of another log
+        if not present <= log.ids:  # games of another log, a longer one; of a shorter one, ids do not tell
             self.path.unlink()
             present = set()
         self._file = self.path.open("ab")

@@ -186,7 +186,7 @@ class Run:
         self.learner.load(saved.tensors, state["learner"])
         self.published.load_state_dict(saved.tensors["published"])
         self.version, self._published_at = int(state["version"]), int(state["published_at"])
-        words = np.frombuffer(saved.blobs.get("calibration", b""), np.uint64)
+        words = np.frombuffer(saved.blobs.get("calibration", b""), np.uint64).copy()  # kernels know writable arrays
         if len(words):
             self.calibration = words.reshape(-1, self.game.layout(self.config.history).num_words)
         newest = max((record.last_version for record in self.latest), default=0)

@@ -28,7 +28,7 @@ ONLY_IN = {
 NEVER_IN = {"torch": ("games/*", "rlcore/tree.py", "rlcore/search.py")}
 """Library: the files (patterns) that may not import it."""
 
-LIGHT = ("rlcore/config.py", "selfplay/config.py")
+LIGHT = ("rlcore/config.py", "selfplay/config.py", "games/errors.py")
 """Files read by every --help, which must answer at once: the standard library, each other and the games' names."""
 
 LIGHT_MODULES = (*(file.removesuffix(".py").replace("/", ".") for file in LIGHT), "games")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from games import GAMES
+
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = """# a comment, and an empty line
 
@@ -66,10 +68,7 @@ def test_a_suite_that_does_not_agree(suite: Path) -> None:
         (["--fen", "8/8/8/8/8/8/8/8 w - - 0 1"], "perft: bad FEN: White has no king"),
         (["--depth", "0"], "perft: the depth is 0 instead of 1 to 20"),
         (["--depth", "21"], "perft: the depth is 21 instead of 1 to 20"),
-        (
-            ["--game", "ludo"],
-            "perft: there is no game called 'ludo'; the games are: chess, shogi, connect_four, tic_tac_toe",
-        ),
+        (["--game", "ludo"], f"perft: there is no game called 'ludo'; the games are: {', '.join(GAMES)}"),
         (["--suite", "no such file"], "perft: no such file cannot be read: No such file or directory"),
     ],
 )

@@ -547,12 +547,13 @@ def test_a_limit_of_positions_ends_the_run_and_counts_all_starts(tmp_path):
 
 
 def text_games(played, text):
-    """The games of a file, by the game's own reader where it has one."""
-    readers = {"chess": games.load("chess").read_pgn, "shogi": games.load("shogi").read_csa}
-    if played in readers:
-        return list(readers[played](text))
+    """The games of a file, by the game's own reader; a game without one writes its moves, and the result, in a line."""
+    readers = {"pgn": "read_pgn", "csa": "read_csa"}
+    game = games.load(played)
+    if game.FILE_SUFFIX in readers:
+        return list(getattr(game, readers[game.FILE_SUFFIX])(text))
     moves = re.findall(r"^\n(.*) (?:1-0|0-1|1/2-1/2)$", text, re.M)
-    return [SimpleNamespace(actions=list(line) if played == "connect_four" else line.split()) for line in moves]
+    return [SimpleNamespace(actions=line.split() if " " in line else list(line)) for line in moves]
 
 
 @every_game
