@@ -370,7 +370,7 @@ def test_a_japanese_move_with_a_square_and_同_goes_where_the_move_before_went()
         ("７六歩打成", "is not a move"),
         ("△７六歩", "it is Black's move"),
         ("同歩", "no move went before that 同 could mean"),
-        ("７五歩", "Black has no pawn in hand"),
+        ("７五歩", "no pawn moves there, and Black has none in hand"),
         ("７五歩打", "Black has no pawn in hand"),
         ("５五玉", "is not legal here"),
         ("５八金", "could be several moves here"),

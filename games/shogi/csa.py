@@ -3,6 +3,9 @@
 An ending that has no word of its own is named by a comment before the word that comes closest: after ``'resignation``,
 ``%+ILLEGAL_ACTION`` means that Black resigned while White was to move. Other programs see a game that Black lost.
 
+Each game of a file is closed by the line ``/``. After the last one cshogi counts an empty game more; python-shogi reads
+the first game only.
+
 http://www2.computer-shogi.org/protocol/record_v22.html
 """
 

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from games.errors import BadMove, shown
-from games.shogi.sfen import LETTERS, SIDES, square_name
+from games.shogi.sfen import LETTERS, NAMES, SIDES, hands_of, square_name
 from games.shogi.usi import code_at, find_drop, find_move, legal, origin, square_of, to_text
 from rlcore.jit import Array
 
@@ -107,6 +107,9 @@ def from_japanese(state: Array, text: str, previous: int | None = None) -> int:
     words = side + motion + ending + (came_from or "")
     if ending == "打" or (not actions and code < 8 and not words):
         _check_drop(code, words, text)
+        if ending != "打" and not hands_of(state)[turn][code]:
+            name = NAMES[code]
+            raise BadMove(f"{shown(text)} is not legal here: no {name} moves there, and {SIDES[turn]} has none in hand")
         return find_drop(state, code, _turn(state, target), text)
     actions = _moved_as_said(state, actions, target, side, motion)
     if came_from:
