@@ -17,6 +17,19 @@ class UnknownGame(ValueError):
     """A name that no game is registered under; lists those that are."""
 
 
+def check_plain(text: str, most: int) -> None:
+    """Refuse what can be no position in one line of text.
+
+    Raises:
+        BadPosition: the text is longer than ``most`` characters, or has others than ASCII's visible ones and spaces.
+    """
+    if len(text) > most:
+        raise BadPosition(f"it has {len(text):,} characters, more than {most}")
+    for character in text:
+        if not character.isascii() or not (character.isprintable() or character.isspace()):
+            raise BadPosition(f"it has characters that are not plain text, such as {character!a}")
+
+
 def shown(text: str, limit: int = 40) -> str:
     """The text in quotes for a message: cut where it is long, escaped what cannot be printed.
 

@@ -1,9 +1,14 @@
 """What the tests of the games share: positions from text, moves as text. The first argument is the game."""
 
+from pathlib import Path
+
 import numpy as np
 
 from rlcore.game import Game
 from rlcore.jit import Array
+from rlcore.perft import Case, count, read_suite, start
+
+DATA = Path(__file__).parent / "data"
 
 
 def position(game: Game, text: str = "startpos") -> Array:
@@ -34,3 +39,18 @@ def ending(game: Game, row: Array, earlier: int = 0, since: int = 0, max_plies: 
     """Why the game is over, and what it is worth for the side to move."""
     reason, value = game.outcome(row, len(legal(game, row)), earlier, since, max_plies)
     return game.Ending(reason), value
+
+
+def perft_cases(game: Game, name: str) -> list[Case]:
+    """The counts of a suite in tests/data."""
+    return read_suite(game, (DATA / name).read_text(encoding="utf-8").splitlines())
+
+
+def perft_name(case: Case) -> str:
+    """What a test of the count is called."""
+    return f"{case.position.split()[0]} depth {case.depth}"
+
+
+def check_perft(game: Game, case: Case) -> None:
+    """The count is found again."""
+    assert count(game, start(game, case.position), case.depth) == case.nodes

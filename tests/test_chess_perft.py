@@ -1,39 +1,28 @@
 """Legal moves counted to a depth, against published counts and against a suite of our own (tests/data)."""
 
-from pathlib import Path
+from functools import partial
 
 import pytest
 
 import games
-from rlcore.perft import Case, count, divide, read_suite, start
+from rlcore.perft import Case, count, divide, start
+from tests.game_help import check_perft, perft_cases, perft_name
 
-DATA = Path(__file__).parent / "data"
 CHESS = games.load("chess")
 QUICK = 20_000_000
 
 
-def cases(name: str) -> list[Case]:
-    return read_suite(CHESS, (DATA / name).read_text(encoding="utf-8").splitlines())
-
-
-def named(case: Case) -> str:
-    return f"{case.position.split()[0]} depth {case.depth}"
-
-
-def check(case: Case) -> None:
-    assert count(CHESS, start(CHESS, case.position), case.depth) == case.nodes
-
-
+cases, check = partial(perft_cases, CHESS), partial(check_perft, CHESS)
 KNOWN = cases("chess_perft.epd")
 
 
-@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes <= QUICK], ids=named)
+@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes <= QUICK], ids=perft_name)
 def test_known_perft_positions(case: Case) -> None:
     check(case)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes > QUICK], ids=named)
+@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes > QUICK], ids=perft_name)
 def test_known_perft_positions_deeper(case: Case) -> None:
     check(case)
 
@@ -47,7 +36,7 @@ def test_perft_of_varied_positions() -> None:
 
 
 @pytest.mark.nojit
-@pytest.mark.parametrize("case", [case for case in KNOWN if case.depth <= 2], ids=named)
+@pytest.mark.parametrize("case", [case for case in KNOWN if case.depth <= 2], ids=perft_name)
 def test_shallow_perft(case: Case) -> None:
     check(case)
 

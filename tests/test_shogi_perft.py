@@ -1,45 +1,34 @@
 """Legal moves counted to a depth, against published counts and against a suite of our own (tests/data)."""
 
-from pathlib import Path
+from functools import partial
 
 import pytest
 
 import games
-from rlcore.perft import Case, count, divide, read_suite, start
+from rlcore.perft import Case, count, divide, start
+from tests.game_help import check_perft, perft_cases, perft_name
 from tests.shogi_help import turned
 
-DATA = Path(__file__).parent / "data"
 SHOGI = games.load("shogi")
 QUICK = 600_000_000
 
 
-def cases(name: str) -> list[Case]:
-    return read_suite(SHOGI, (DATA / name).read_text(encoding="utf-8").splitlines())
-
-
-def named(case: Case) -> str:
-    return f"{case.position.split()[0]} depth {case.depth}"
-
-
-def check(case: Case) -> None:
-    assert count(SHOGI, start(SHOGI, case.position), case.depth) == case.nodes
-
-
+cases, check = partial(perft_cases, SHOGI), partial(check_perft, SHOGI)
 KNOWN = cases("shogi_perft.sfen")
 
 
-@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes <= QUICK], ids=named)
+@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes <= QUICK], ids=perft_name)
 def test_known_perft_positions(case: Case) -> None:
     check(case)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes > QUICK], ids=named)
+@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes > QUICK], ids=perft_name)
 def test_known_perft_positions_deeper(case: Case) -> None:
     check(case)
 
 
-@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes <= 60_000_000], ids=named)
+@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes <= 60_000_000], ids=perft_name)
 def test_known_perft_positions_for_the_other_side(case: Case) -> None:
     check(case._replace(position=turned(case.position)))
 
@@ -53,7 +42,7 @@ def test_perft_of_varied_positions() -> None:
 
 
 @pytest.mark.nojit
-@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes <= 1000], ids=named)
+@pytest.mark.parametrize("case", [case for case in KNOWN if case.nodes <= 1000], ids=perft_name)
 def test_shallow_perft(case: Case) -> None:
     check(case)
 

@@ -68,7 +68,7 @@ def random_position(seed: int) -> Array:
         (f"{BOARD} b - １", "not plain text"),
         (f"{BOARD} b - ²", "not plain text"),
         (f"{BOARD} b - \u0663", "not plain text"),
-        (BOARD.replace("p", "歩", 1) + " b - 1", "not plain text: 'lnsgkgsnl/1r5b1/歩"),
+        (BOARD.replace("p", "歩", 1) + " b - 1", "not plain text, such as '\\u6b69'"),
         (f"{BOARD.rpartition('/')[0]} b - 1", "8 ranks instead of 9"),
         (f"{BOARD}/9 b - 1", "10 ranks instead of 9"),
         (BOARD.replace("9", "8", 1) + " b - 1", "rank d, '8', has 8 squares"),

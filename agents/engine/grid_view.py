@@ -56,10 +56,6 @@ class _GridView:
         """Nothing is ever taken."""
         return "", ""
 
-    def squares_of(self, state: Row, action: int) -> tuple[int, ...]:
-        """The bit of the square that an action takes in the position that it is played in."""
-        raise NotImplementedError
-
     def read_move(self, state: Row, text: str, previous: int | None) -> int:
         """The action of a move; BadMove where there is none."""
         return self.rules.from_text(state, text)

@@ -11,7 +11,7 @@ import numpy as np
 from games.chess.attacks import in_check, legal_en_passant
 from games.chess.moves import legal_actions
 from games.chess.rules import MAX_LEGAL, STATE, init, position_key
-from games.errors import BadPosition, shown
+from games.errors import BadPosition, check_plain, shown
 from rlcore.jit import Array
 
 __all__ = ["PIECE_LETTERS", "mirrored", "piece_letters", "read", "square_name", "write"]
@@ -86,10 +86,7 @@ def read(state: Array, text: str) -> None:
 
 
 def _parse(text: str) -> Array:
-    if len(text) > _MOST_CHARACTERS:
-        raise BadPosition(f"it has {len(text):,} characters, more than {_MOST_CHARACTERS}")
-    if not text.isascii() or not all(c.isprintable() or c.isspace() for c in text):
-        raise BadPosition(f"it has characters that are not plain text: {text!a}")
+    check_plain(text, _MOST_CHARACTERS)
     fields = text.split()
     if not fields:
         raise BadPosition("it is empty")

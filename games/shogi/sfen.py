@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from games.errors import BadPosition, shown
+from games.errors import BadPosition, check_plain, shown
 from games.shogi.attacks import in_check
 from games.shogi.rules import STATE, init, position_key
 from games.shogi.tables import KING, KNIGHT, LANCE, PAWN, PROMOTED
@@ -124,10 +124,7 @@ def read(state: Array, text: str) -> None:
 
 
 def _parse(text: str) -> Array:
-    if len(text) > _MOST_CHARACTERS:
-        raise BadPosition(f"it has {len(text):,} characters, more than {_MOST_CHARACTERS}")
-    if not text.isascii() or not all(c.isprintable() or c.isspace() for c in text):
-        raise BadPosition(f"it has characters that are not plain text: {shown(text)}"[:160])
+    check_plain(text, _MOST_CHARACTERS)
     fields = text.split()
     if fields[:1] == ["sfen"]:
         del fields[0]
