@@ -1,15 +1,38 @@
-"""Players: whatever chooses moves in many games at once. Network and search, random moves."""
+"""Players: whatever chooses moves in many games at once.
 
+Network and search, the network alone, random moves, and in games that are solved the best moves.
+"""
+
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
+from games.solved import exact_scores
 from rlcore.config import SearchConfig
-from rlcore.evaluators import Evaluator
-from rlcore.game import Game, History
+from rlcore.evaluators import Evaluator, make_batch
+from rlcore.game import Game, History, new_history
 from rlcore.jit import Array
-from rlcore.rng import below
+from rlcore.rng import below, seed_of
 from rlcore.search import Search
+from rlcore.uct import NODE
+
+__all__ = [
+    "SIDE_BY_SIDE",
+    "PerfectPlayer",
+    "Player",
+    "PolicyPlayer",
+    "RandomPlayer",
+    "RolloutPlayer",
+    "SearchPlayer",
+    "answers",
+]
+
+SIDE_BY_SIDE = 64
+"""Positions that ``answers`` asks for at once: enough to fill a network's batch, few enough for their trees to fit into
+memory."""
+_MOST_PLIES = 512
+"""A random game of this length is a draw for ``RolloutPlayer``."""
 
 
 class Player(Protocol):
@@ -64,3 +87,105 @@ class SearchPlayer:
     def act(self, history: History, games: Array, rng: Array) -> Array:
         """See ``Player``."""
         return self.search.run(history, games, self.evaluator, rng).actions
+
+
+class PolicyPlayer:
+    """The move that a network thinks likeliest, without a search.
+
+    Args:
+        num_games: games that may ask at once.
+    """
+
+    def __init__(self, game: Game, name: str, evaluator: Evaluator, num_games: int, planes_history: int) -> None:
+        self.game, self.name = game, name
+        self.evaluator = evaluator
+        self.planes_history = planes_history
+        self._batch = make_batch(num_games, game.layout(planes_history).num_words, game.MAX_LEGAL)
+
+    def act(self, history: History, games: Array, rng: Array) -> Array:
+        """See ``Player``."""
+        batch = self._batch
+        for i, g in enumerate(games):
+            self.game.pack_game(history, g, self.planes_history, batch.words[i])
+            batch.counts[i] = self.game.legal_actions(history.states[g, history.length[g] - 1], batch.actions[i])
+        self.evaluator(batch, len(games))
+        rows = np.arange(len(games))
+        legal = np.arange(self.game.MAX_LEGAL) < batch.counts[rows, None]
+        chosen: Array = batch.actions[rows, np.where(legal, batch.priors[rows], -1.0).argmax(axis=1)]
+        return chosen
+
+
+class RolloutPlayer:
+    """Plain tree search with random games, see ``rlcore.uct``; plays the move with most visits.
+
+    Args:
+        rollouts: simulations a move, a random game each.
+        exploration: UCB1's c for results on [-1, 1]. In connect four with 1,000 rollouts 1.0 is as strong (51 % of 400
+            games), 0.7 and 2.0 a little weaker (47 %), 0.5 weaker (39 %).
+    """
+
+    def __init__(self, game: Game, rollouts: int = 1000, exploration: float = 1.4) -> None:
+        self.game = game
+        self.name = f"plain tree search, {rollouts:,} random games a move"
+        self.rollouts, self.exploration = rollouts, exploration
+        self._scratch = new_history(game, 1, _MOST_PLIES + 1)
+        self._nodes = np.zeros(1 + rollouts * game.MAX_LEGAL, NODE)
+        self._path = np.zeros(rollouts + 1, np.int32)
+        self._legal = np.zeros(game.MAX_LEGAL, np.uint16)
+        self._rng = np.zeros(1, np.uint64)
+
+    def act(self, history: History, games: Array, rng: Array) -> Array:
+        """See ``Player``."""
+        chosen = np.zeros(len(games), np.uint16)
+        room = (self._scratch, self._nodes, self._path, self._legal, self._rng)
+        for i, g in enumerate(games):
+            self._rng[0] = rng[g]
+            root = history.states[g, history.length[g] - 1]
+            chosen[i] = self.game.uct(root, self.rollouts, self.exploration, *room)
+            rng[g] = self._rng[0]
+        return chosen
+
+
+class PerfectPlayer:
+    """A solved game's best moves: the quickest win, the slowest loss; among equals chance decides.
+
+    Raises:
+        NotSolved: at the first move, where the game is not.
+    """
+
+    def __init__(self, game: Game) -> None:
+        self.game = game
+        self.name = "perfect play"
+        self._legal = np.zeros(game.MAX_LEGAL, np.uint16)
+
+    def act(self, history: History, games: Array, rng: Array) -> Array:
+        """See ``Player``."""
+        chosen = np.zeros(len(games), np.uint16)
+        for i, g in enumerate(games):
+            state = history.states[g, history.length[g] - 1]
+            scores = exact_scores(self.game, state)
+            best = np.flatnonzero(scores == scores.max())
+            self.game.legal_actions(state, self._legal)
+            chosen[i] = self._legal[best[below(rng, g, len(best))]]
+        return chosen
+
+
+def answers(
+    game: Game, player: Player, states: Array, seed: int, progress: Callable[[int], None] | None = None
+) -> Array:
+    """What a player plays in positions without a past: [n] uint16 for ``states``, [n] STATE.
+
+    Up to ``SIDE_BY_SIDE`` are asked for at once. The random numbers of a position depend on its place and the seed.
+    ``progress`` is called with the number of positions done whenever it grows.
+    """
+    found = np.zeros(len(states), np.uint16)
+    for begin in range(0, len(states), SIDE_BY_SIDE):
+        batch = states[begin : begin + SIDE_BY_SIDE]
+        history = new_history(game, len(batch), 1)
+        history.states[:, 0] = batch
+        history.length[:] = 1
+        rng = np.array([seed_of(seed, begin + g) for g in range(len(batch))], np.uint64)
+        found[begin : begin + len(batch)] = player.act(history, np.arange(len(batch), dtype=np.int32), rng)
+        if progress is not None:
+            progress(begin + len(batch))
+    return found

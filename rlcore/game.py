@@ -52,6 +52,7 @@ from rlcore.jit import Array, bind, njit
 from rlcore.planes import PlaneLayout
 from rlcore.rng import below
 from rlcore.tree import WON, Rules, Tree, backup, count_pending, expand, new_node, proven_by, select
+from rlcore.uct import best_child, uct
 
 
 class History(NamedTuple):
@@ -428,7 +429,7 @@ def perft(states: Array, actions: Array, leaf: Array, depth: int) -> int:
 
 _TEMPLATES = (
     begin, judge, advance, pack_game, _pack_leaf_of, _seen_on_path, rebuild, winning_action, prove_roots, step, wave,
-    playout, perft,
+    playout, perft, uct,
 )  # fmt: skip
 
 
@@ -462,6 +463,7 @@ def bind_game(name: str, module_name: str) -> Game:
         "AHEAD": _AHEAD,
         "proven_by": proven_by,
         "below": below,
+        "best_child": best_child,
     }
     namespace |= {"select": select, "expand": expand, "backup": backup, "new_node": new_node}
     namespace |= {"count_pending": count_pending, "WON_IN_ONE": WON - 1}

@@ -1,4 +1,4 @@
-"""Engines by name, as a command line gives them: a run, a checkpoint, "untrained" or "random".
+"""Engines by name, as a command line gives them: a run, a checkpoint, or one of ``NAMED``.
 
 torch is imported where a network is loaded: the other engines start in a third of the time.
 """
@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from agents.players import Player, RandomPlayer, SearchPlayer
+from agents.players import PerfectPlayer, Player, RandomPlayer, RolloutPlayer, SearchPlayer
+from games.solved import SOLVED
 from rlcore import checkpoint
 from rlcore.checkpoint import Checkpoint, CheckpointError
 from rlcore.config import SearchConfig
@@ -19,8 +20,17 @@ from selfplay.config import Config, ConfigError, parse_config
 if TYPE_CHECKING:
     from rlcore.networks import ResNet
 
-__all__ = ["EngineError", "TrainedNetwork", "default_engine", "load_network", "make_player"]
+__all__ = ["NAMED", "EngineError", "TrainedNetwork", "default_engine", "load_network", "make_player"]
 
+NAMED = {
+    "untrained": "the search without a network",
+    "random": "uniformly random moves",
+    "rollouts": "plain tree search with 1,000 random games a move",
+    "perfect": "the best moves of a solved game",
+}
+"""Engines without a folder, and what they are."""
+
+_NAMES = " or ".join(map(repr, NAMED))
 _UNTRAINED_SEARCH = SearchConfig(simulations=200, considered=64, interior="gumbel")
 _MOST_SIMULATIONS = 100_000
 _BATCH = 16
@@ -81,7 +91,7 @@ def load_network(game: Game, path: Path, warn: Callable[[str], None] | None = No
 
 def _read_checkpoint(path: Path, warn: Callable[[str], None] | None) -> Checkpoint:
     if not path.is_dir():
-        raise EngineError(f"there is no folder {path}: name that of a run or a checkpoint, 'untrained' or 'random'")
+        raise EngineError(f"there is no folder {path}: name that of a run or a checkpoint, or {_NAMES}")
     if (path / "manifest.json").exists():
         return checkpoint.load(path, framework="torch")
     saved = checkpoint.load_newest(path / "checkpoints", warn=warn, framework="torch")
@@ -100,10 +110,10 @@ def make_player(
     """A player of up to ``num_games`` games at a time; its random choices come from the generators it is given.
 
     Args:
-        text: a run directory, a checkpoint's folder, "untrained" (the search with a uniform evaluator) or "random"
-            (uniformly random moves).
+        text: a run directory, a checkpoint's folder, or one of ``NAMED``.
         simulations: a move; none = as many as the run was trained with, 200 for the untrained. Other settings of the
-            search are the run's, but for the leaves that few games search at a time.
+            search are the run's, but for the leaves that few games search at a time. Engines that are neither take no
+            notice: they stay what they are.
         warn: see ``load_network``.
 
     Raises:
@@ -111,6 +121,12 @@ def make_player(
     """
     if text == "random":
         return RandomPlayer(game)
+    if text == "rollouts":
+        return RolloutPlayer(game)
+    if text == "perfect":
+        if game.name not in SOLVED:
+            raise EngineError(f"nobody plays {game.name} perfectly; the games that are solved: {', '.join(SOLVED)}")
+        return PerfectPlayer(game)
     try:
         if text == "untrained":
             search = _searching(_UNTRAINED_SEARCH, simulations)

@@ -3,12 +3,13 @@
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rlcore.game import Game
 from selfplay.arena import Match, play_match, wilson
 from selfplay.engines import EngineError, make_player
+from selfplay.progress import Progress
 
 __all__ = ["MatchSettings", "elo", "run", "table"]
 
@@ -43,7 +44,7 @@ def run(game: Game, engines: Sequence[str], settings: MatchSettings) -> str:
     room = min(settings.games, _SIDE_BY_SIDE)
     first, second = (make_player(game, text, room, settings.simulations, warn=_warn) for text in engines)
     parts: list[Match] = []
-    with _Progress(settings.games) as progress:
+    with Progress("games", settings.games) as progress:
         for done in range(0, settings.games, _SIDE_BY_SIDE):
             count = min(_SIDE_BY_SIDE, settings.games - done)
             seed = settings.seed + done * 1_000_003
@@ -88,25 +89,3 @@ def table(name: str, match: Match, settings: MatchSettings) -> str:
         ("endings", ", ".join(f"{ending.replace('_', ' ')} {count}" for ending, count in match.endings.items())),
     ]
     return "\n".join([f"{name}", f"  against {match.opponent}", "", *(f"  {label:<18}{text}" for label, text in rows)])
-
-
-class _Progress:
-    """A bar on a terminal; nothing elsewhere."""
-
-    def __init__(self, games: int) -> None:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        self._bar = Progress(console=Console(file=sys.stdout), transient=True, disable=not sys.stdout.isatty())
-        self._task = self._bar.add_task("games", total=games)
-
-    def __enter__(self) -> "_Progress":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def after(self, before: int) -> Callable[[int], None]:
-        """What to call with the number of games finished since the first ``before``."""
-        return lambda finished: self._bar.update(self._task, completed=before + finished)

@@ -7,18 +7,14 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from agents.players import Player, SearchPlayer
-from rlcore.game import Game, new_history
+from agents.players import SIDE_BY_SIDE, Player, SearchPlayer, answers
+from rlcore.game import Game
 from rlcore.jit import Array
-from rlcore.rng import seed_of
 from rlcore.search import Search
 from selfplay.arena import wilson
 from selfplay.engines import EngineError, make_player
 
 __all__ = ["PuzzleSettings", "SuiteError", "read_suite", "run", "solved", "table"]
-
-_SIDE_BY_SIDE = 64
-"""Puzzles searched at once: enough to fill a network's batch, few enough for their trees to fit into memory."""
 
 
 class SuiteError(ValueError):
@@ -60,18 +56,11 @@ def read_suite(game: Game, path: Path) -> list[Any]:
 
 def solved(game: Game, player: Player, puzzles: Sequence[Any], seed: int) -> Array:
     """Whether the player's move is a solution, [n] bool; a puzzle's random numbers depend on its place and the seed."""
-    found = np.zeros(len(puzzles), bool)
-    for begin in range(0, len(puzzles), _SIDE_BY_SIDE):
-        batch = puzzles[begin : begin + _SIDE_BY_SIDE]
-        history = new_history(game, len(batch), 1)
-        for g, puzzle in enumerate(batch):
-            game.begin(history, g, 0)
-            game.read(history.states[g, 0], puzzle.position)
-        rng = np.array([seed_of(seed, begin + g) for g in range(len(batch))], np.uint64)
-        actions = player.act(history, np.arange(len(batch), dtype=np.int32), rng)
-        for g, puzzle in enumerate(batch):
-            found[begin + g] = game.to_text(history.states[g, 0], actions[g]) in puzzle.solutions
-    return found
+    states = np.zeros(len(puzzles), game.STATE)
+    for state, puzzle in zip(states, puzzles, strict=True):
+        game.read(state, puzzle.position)
+    moves = map(game.to_text, states, answers(game, player, states, seed))
+    return np.array([move in puzzle.solutions for move, puzzle in zip(moves, puzzles, strict=True)])
 
 
 def run(game: Game, engine: str, settings: PuzzleSettings, warn: Callable[[str], None] | None = None) -> Iterator[str]:
@@ -85,7 +74,7 @@ def run(game: Game, engine: str, settings: PuzzleSettings, warn: Callable[[str],
         EngineError: the engine cannot be had, or it does not search.
     """
     puzzles = read_suite(game, settings.suite)
-    room = min(len(puzzles), _SIDE_BY_SIDE)
+    room = min(len(puzzles), SIDE_BY_SIDE)
     if not settings.simulations:
         raise EngineError("say how many simulations: there is no number")
     for simulations in settings.simulations:
