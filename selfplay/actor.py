@@ -113,8 +113,10 @@ class Actor:
         seed = int(next_word(self.rng, slot) >> np.uint64(1))
         self.builders[slot] = RecordBuilder(game_id, seed, version)
         self.game.begin(self.history, slot, seed)
-        if game_id < self._stride * len(self.builders):  # one of the very first games
-            self._play_random(slot, below(self.rng, slot, self.config.actor.random_plies + 1))
+        config = self.config.actor
+        among_the_first = game_id < self._stride * len(self.builders)
+        if among_the_first or (config.random_share > 0.0 and uniform(self.rng, slot) < config.random_share):
+            self._play_random(slot, below(self.rng, slot, config.random_plies + 1))
 
     def _play_random(self, slot: int, plies: int) -> None:
         """Play random moves, but none that ends the game."""

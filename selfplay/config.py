@@ -29,6 +29,8 @@ class ActorConfig:
     """Moves are drawn in proportion to visits for this many plies of a game, then the best is played."""
     random_plies: int = 120
     """The very first games begin after 0 to this many random plies: first samples within seconds, endings early on."""
+    random_share: float = 0.0
+    """Share of all later games that begin so, too: the network then knows positions that its own play avoids."""
     full_share: float = 1.0
     """Playout-cap randomisation (Wu 2019, section 3.1; KataGo: 0.25): this share of moves is searched in full and
     trained on; the others get a quick search without root noise, to play games out sooner, and are not trained on."""
@@ -50,12 +52,13 @@ class ActorConfig:
         require(self, {"cache_positions": 0, "quick_simulations": 1, "resign": 0, "resign_moves": 1})
         if self.random_plies >= self.max_plies:
             raise ValueError(f"random_plies ({self.random_plies}) must be below max_plies ({self.max_plies})")
+        for name in ("random_share", "resign_check"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
         if not 0.0 < self.full_share <= 1.0:
             raise ValueError(f"full_share must be above 0 and at most 1, not {self.full_share}")
         if not self.resign < 0.5:
             raise ValueError(f"resign must be below 0.5, an even game, not {self.resign}")
-        if not 0.0 <= self.resign_check <= 1.0:
-            raise ValueError(f"resign_check must lie in [0, 1], not {self.resign_check}")
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,8 @@ class Config:
     """Minutes between checkpoints; one is also written at the end."""
     strength_games: int = 100
     """Games of the strength check at the end against each opponent, random and untrained; 0 = none."""
+    exact_minutes: float = 2.0
+    """Games that are solved: minutes between two looks at how often the network keeps the result; 0 = none."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where networks run."""
     runtime: Runtime = "auto"
@@ -136,7 +141,7 @@ class Config:
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
         require(self, {"max_minutes": 0, "history": 1, "checkpoint_minutes": 0, "strength_games": 0, "seed": 0})
-        require(self, {"max_positions": 0})
+        require(self, {"max_positions": 0, "exact_minutes": 0})
         if self.seed >= 2**63:
             raise ValueError(f"seed must be below 2^63, not {self.seed}")
         if self.search.simulations > _MOST_SIMULATIONS:

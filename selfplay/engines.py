@@ -20,7 +20,7 @@ from selfplay.config import Config, ConfigError, parse_config
 if TYPE_CHECKING:
     from rlcore.networks import ResNet
 
-__all__ = ["NAMED", "EngineError", "TrainedNetwork", "default_engine", "load_network", "make_player"]
+__all__ = ["NAMED", "EngineError", "TrainedNetwork", "default_engine", "load_network", "make_player", "searching"]
 
 NAMED = {
     "untrained": "the search without a network",
@@ -129,13 +129,13 @@ def make_player(
         return PerfectPlayer(game)
     try:
         if text == "untrained":
-            search = _searching(_UNTRAINED_SEARCH, simulations)
+            search = searching(_UNTRAINED_SEARCH, simulations)
             name = f"the search without a network, {search.simulations} simulations"
             return SearchPlayer(game, name, Uniform(), search, num_games, planes_history=1)
         network, config, name = load_network(game, Path(text), warn)
         from selfplay.strength import search_player
 
-        search = _searching(config.search, simulations)
+        search = searching(config.search, simulations)
         search = dataclasses.replace(search, leaves=max(search.leaves, _leaves(num_games, search.simulations)))
         config = dataclasses.replace(config, device="auto", search=search)  # it may have been trained elsewhere
         return search_player(game, config, network, f"{name}, {search.simulations} simulations", num_games)
@@ -152,7 +152,12 @@ def _leaves(num_games: int, simulations: int) -> int:
     return max(min(_BATCH // num_games, simulations // _LEAST_WAVES), 1)
 
 
-def _searching(config: SearchConfig, simulations: int | None) -> SearchConfig:
+def searching(config: SearchConfig, simulations: int | None) -> SearchConfig:
+    """The same search with another number of simulations; none = its own.
+
+    Raises:
+        EngineError: it cannot search that much.
+    """
     if simulations is None:
         return config
     if not 1 <= simulations <= _MOST_SIMULATIONS:

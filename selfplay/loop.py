@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,9 +15,12 @@ import numpy as np
 import torch
 
 import games
+from games.solved import SOLVED
 from rlcore.metrics import read as read_metrics
 from selfplay.arena import Match, wilson
 from selfplay.config import Config
+from selfplay.evaluate import LIVE_SIMULATIONS, Judge
+from selfplay.exact import Totals
 from selfplay.learner import StepLosses
 from selfplay.record import GameRecord
 from selfplay.report import Report, Status
@@ -101,6 +104,12 @@ class Loop:
         self.began = time.perf_counter()
         self._shown = self._saved = self._written = self.began
         self._slots = sum(actor.config.actor.games for actor in run.actors)
+        self.exact: dict[str, Totals] = {}
+        """How near to perfect play the network was when it was last looked at, by the columns of the report."""
+        measured = run.game.name in SOLVED and run.config.exact_minutes > 0
+        self._judge = Judge(run.game, run.config, run.learner.average) if measured else None
+        self._judging: Future[dict[str, Totals]] | None = None
+        self._judged = -math.inf
 
     @property
     def seconds(self) -> float:
@@ -111,7 +120,7 @@ class Loop:
         """Rounds until the time is up or a stop is asked for, then a last checkpoint."""
         limit = self.config.max_minutes * 60 or math.inf
         self.run.save(self.seconds)
-        workers = len(self.run.actors) + 2  # the learner, and whoever writes games as text
+        workers = len(self.run.actors) + 3  # the learner, the judge, and whoever writes games as text
         sys.setswitchinterval(SWITCH_SECONDS)
         played = False
         with ThreadPoolExecutor(workers, "rlcore", initializer=_limit_threads) as pool:
@@ -121,7 +130,10 @@ class Loop:
                     if losses is not None:
                         self.losses.append(losses)
                     self._tell()
+                    self._judge_now_and_then(pool)
                     played = True
+                if not stop.requested:
+                    self._judge_the_end(pool)
             except BrokenPipeError:  # whoever read what is told here has gone; what was learned stays
                 self.run.save(self.seconds)
                 raise
@@ -142,6 +154,38 @@ class Loop:
         if now - self._saved >= self.config.checkpoint_minutes * 60:
             self._saved = now
             self.run.save(self.seconds)
+
+    # --- solved games ------------------------------------------------------------------------------------------------
+
+    def _judge_now_and_then(self, pool: ThreadPoolExecutor) -> None:
+        """Let the network be compared with perfect play while the rounds go on."""
+        if self._judging is not None and self._judging.done():
+            self._note_judgement()
+        now = time.perf_counter()
+        if self._judge is None or self._judging is not None or now - self._judged < self.config.exact_minutes * 60:
+            return
+        self._judged = now
+        self._judge.take(self.run.learner.average, self.run.learner.steps)
+        self._judging = pool.submit(self._judge.totals)
+
+    def _judge_the_end(self, pool: ThreadPoolExecutor) -> None:
+        """Compare the last weights."""
+        if self._judge is not None:
+            if self._judging is not None:
+                self._note_judgement()
+            self._judged = -math.inf
+            self._judge_now_and_then(pool)
+            self._note_judgement()
+
+    def _note_judgement(self) -> None:
+        """Take what the judge found into the report and the metrics, some seconds after the weights; waits for it."""
+        assert self._judging is not None
+        found, self._judging = self._judging.result(), None
+        self.exact = {"policy": found["policy"], f"{LIVE_SIMULATIONS} sims": found["search"]}
+        row: dict[str, Any] = {"seconds": self.run.seconds_before + self.seconds}
+        for name, one in found.items():
+            row |= {f"exact/{name}/{figure}": value for figure, value in one._asdict().items()}
+        self.run.metrics.write(self.run.learner.steps, row)
 
     # --- figures -----------------------------------------------------------------------------------------------------
 
@@ -245,6 +289,7 @@ class Loop:
             resign_mistakes=mistakes,
             resign_low=wilson(mistakes, checks)[0] if checks else math.nan,
             resign_high=wilson(mistakes, checks)[1] if checks else math.nan,
+            exact=self.exact,
         )
 
     def _is_draw(self, record: GameRecord) -> bool:

@@ -89,6 +89,10 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
     moves = "" if math.isnan(s.moves_per_second) else f"of {figure(s.moves_per_second)} moves/s"
     cached = [] if math.isnan(s.cache_hits) else [(2, "cache hits", percent(s.cache_hits), "of evaluations")]
     wrong = [(1, "wrong resigns", percent(s.resign_mistakes, 1), _checks(s))] if s.resign > 0 else []
+    kept = [
+        (1, name, percent(one.kept, 1), f"of {one.stakes:,} at stake {percent(one.kept_at_stake, 1)}")
+        for name, one in s.exact.items()
+    ]
     width, policy = min(width, 32), relative(s.policy_loss, s.uniform_loss)
     return [
         ("Self-play", [
@@ -115,6 +119,7 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
             *((1 if i < 3 else 2 if i < 4 else 3, name.replace("_", " "), percent(n / total), _bar(n / total, width))
               for i, (name, n) in enumerate(endings)),
         ]),
+        *([("Results kept, by perfect play", kept)] if kept else []),
     ]  # fmt: skip
 
 
@@ -232,8 +237,8 @@ def _time(s: Status, width: int) -> "list[Text]":
 
 # --- the picture -----------------------------------------------------------------------------------------------------
 
-_INK, _GREY, _GRID = "#222222", "#777777", "#e6e6e6"
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito: for every kind of eye
+INK, GREY, GRID = "#222222", "#777777", "#e6e6e6"
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito: for every kind of eye
 _MOST_POINTS = 150  # of a curve, or about: means of neighbours
 _LINE = 0.062  # height of a line of text, of a panel's
 
@@ -254,23 +259,26 @@ def draw(run_dir: Path, metrics: Sequence[Row], strength: Sequence[Result]) -> P
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = _joined(metrics)
+    rows = joined(metrics)
     canvas = FigureCanvasAgg(Figure(figsize=(12, 8), dpi=100, facecolor="white"))  # no pyplot: any thread may draw
     axes = canvas.figure.subplots(2, 3)
     canvas.figure.subplots_adjust(left=0.045, right=0.9, top=0.83, bottom=0.075, wspace=0.52, hspace=0.42)
-    _losses(axes[0, 0], rows, "policy", _curve(rows, "uniform_loss"), "uniform", "uniform over legal moves")
+    _losses(axes[0, 0], rows, "policy", curve_of(rows, "uniform_loss"), "uniform", "uniform over legal moves")
     end = rows[-1]["minutes"] if rows else 0.0
     _losses(axes[0, 1], rows, "value", ([0.0, end], [LN_3, LN_3]), "ln 3", "ln 3, which knows nothing")
     _strength(axes[0, 2], rows, strength)
-    _figure(axes[1, 0], rows, "game_length", "Games last {} plies", "plies, mean of the latest games")
+    if any("exact/search/kept" in row for row in rows):
+        _exact(axes[1, 0], rows)
+    else:
+        _figure(axes[1, 0], rows, "game_length", "Games last {} plies", "plies, mean of the latest games")
     _endings(axes[1, 1], rows)
     _figure(axes[1, 2], rows, "positions_per_second", "{} positions a second", "positions a second")
     for panel in axes[1]:
-        panel.set_xlabel("minutes of training", fontsize=9, color=_GREY)
+        panel.set_xlabel("minutes of training", fontsize=9, color=GREY)
     known = {name: value for row in rows for name, value in row.items()}  # the last value of each
     words = [f"{_number(known[name]):,.0f} {name}" for name in ("games", "positions", "steps") if name in known]
-    canvas.figure.text(0.045, 0.945, run_dir.name, fontsize=17, fontweight="bold", color=_INK)
-    canvas.figure.text(0.045, 0.917, ", ".join([f"{end:,.1f} minutes of training", *words]), fontsize=10.5, color=_GREY)
+    canvas.figure.text(0.045, 0.945, run_dir.name, fontsize=17, fontweight="bold", color=INK)
+    canvas.figure.text(0.045, 0.917, ", ".join([f"{end:,.1f} minutes of training", *words]), fontsize=10.5, color=GREY)
     path = run_dir / FILE
     temporary = path.with_suffix(".png.tmp")
     canvas.figure.savefig(temporary, format="png", metadata={"Software": None})
@@ -282,7 +290,7 @@ def _number(value: Any) -> float:
     return float(value) if hasattr(value, "__float__") else math.nan
 
 
-def _joined(metrics: Sequence[Row]) -> list[Row]:
+def joined(metrics: Sequence[Row]) -> list[Row]:
     """Rows with their "minutes" of training. Work that was lost with a killed start and done again is left out."""
     rows: list[Row] = []
     for row in metrics:
@@ -296,7 +304,7 @@ def _joined(metrics: Sequence[Row]) -> list[Row]:
     return rows
 
 
-def _curve(rows: Sequence[Row], name: str, scale: float = 1.0) -> Curve:
+def curve_of(rows: Sequence[Row], name: str, scale: float = 1.0) -> Curve:
     """A figure over the minutes, where it is known."""
     points = [(row["minutes"], scale * _number(row.get(name))) for row in rows]
     points = [point for point in points if math.isfinite(point[1])]
@@ -308,22 +316,22 @@ def _curve(rows: Sequence[Row], name: str, scale: float = 1.0) -> Curve:
 
 def _frame(axes: "Axes", title: str, unit: str, rows: Sequence[Row]) -> None:
     """Title, unit and grid of a panel; minutes from zero."""
-    axes.set_title(title[:40], loc="left", fontsize=11, fontweight="bold", color=_INK, pad=21)
-    axes.text(0, 1.025, unit, transform=axes.transAxes, fontsize=9, color=_GREY)
-    axes.grid(True, color=_GRID, linewidth=0.8)
+    axes.set_title(title[:40], loc="left", fontsize=11, fontweight="bold", color=INK, pad=21)
+    axes.text(0, 1.025, unit, transform=axes.transAxes, fontsize=9, color=GREY)
+    axes.grid(True, color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labelsize=9, labelcolor=_GREY)
+    axes.tick_params(length=0, labelsize=9, labelcolor=GREY)
     axes.set_xlim(0, (rows[-1]["minutes"] if rows else 0) or 1.0)
     axes.locator_params(nbins=5)
 
 
-def _plot(axes: "Axes", curve: Curve, colour: str, width: float = 2.0, style: str = "-") -> None:
+def plot(axes: "Axes", curve: Curve, colour: str, width: float = 2.0, style: str = "-") -> None:
     """A line, or a dot where there is one value only."""
     axes.plot(*curve, style, color=colour, linewidth=width, marker="o" if len(curve[0]) == 1 else "", clip_on=False)
 
 
-def _labels(axes: "Axes", labels: Sequence[Label]) -> None:
+def label_lines(axes: "Axes", labels: Sequence[Label]) -> None:
     """Names to the right of the lines that they belong to, moved apart where they would touch."""
     low, high = axes.get_ylim()
     texts = sorted(((y - low) / (high - low), textwrap.fill(text, 15), colour) for y, text, colour in labels)
@@ -340,27 +348,40 @@ def _labels(axes: "Axes", labels: Sequence[Label]) -> None:
 
 def _losses(axes: "Axes", rows: Sequence[Row], what: str, yardstick: Curve, name: str, label: str) -> None:
     """A loss beside what knowing nothing costs."""
-    curve = _curve(rows, f"{what}_loss")
+    curve = curve_of(rows, f"{what}_loss")
     title, labels = f"{what.capitalize()} loss", []
-    _plot(axes, yardstick, _GREY, 1.4, "--")
-    _plot(axes, curve, _COLOURS[0])
+    plot(axes, yardstick, GREY, 1.4, "--")
+    plot(axes, curve, COLOURS[0])
     if yardstick[1]:
-        labels.append((yardstick[1][-1], label, _GREY))
+        labels.append((yardstick[1][-1], label, GREY))
     if curve[1]:
-        labels.append((curve[1][-1], "network", _COLOURS[0]))
+        labels.append((curve[1][-1], "network", COLOURS[0]))
     if curve[1] and yardstick[1]:
         gain = 100 * (1 - relative(curve[1][-1], yardstick[1][-1]))
         title += f" {abs(gain):.1f} % {'below' if gain >= 0 else 'above'} {name}"
     _frame(axes, title, "nats", rows)
-    _labels(axes, labels)
+    label_lines(axes, labels)
 
 
 def _figure(axes: "Axes", rows: Sequence[Row], name: str, title: str, unit: str) -> None:
     """One figure over time; ``title`` has a place for its last value."""
-    curve = _curve(rows, name)
-    _plot(axes, curve, _COLOURS[0])
+    curve = curve_of(rows, name)
+    plot(axes, curve, COLOURS[0])
     _frame(axes, title.format(f"{curve[1][-1]:,.0f}" if curve[1] else "–"), unit, rows)
     axes.set_ylim(0, 1.1 * max(curve[1], default=0) or 1.0)
+
+
+def _exact(axes: "Axes", rows: Sequence[Row]) -> None:
+    """How often the moves keep the result that perfect play would bring, in games that are solved."""
+    labels = []
+    for name, colour in (("search", COLOURS[0]), ("policy", COLOURS[1])):
+        for what, style in (("kept", "-"), ("optimal", ":")):
+            curve = curve_of(rows, f"exact/{name}/{what}", 100)
+            plot(axes, curve, colour, 2.0 if what == "kept" else 1.4, style)
+            labels += [(curve[1][-1], f"{name}, {what}", colour)] if curve[1] else []
+    _frame(axes, f"{labels[0][0]:.1f} % of results are kept", "% of positions, by perfect play", rows)
+    axes.set_ylim(None, 100)
+    label_lines(axes, labels)
 
 
 def _endings(axes: "Axes", rows: Sequence[Row]) -> None:
@@ -371,17 +392,17 @@ def _endings(axes: "Axes", rows: Sequence[Row]) -> None:
         total = sum(_number(row.get(name, 0)) for name in names)
         if total > 0:
             shares.append({"minutes": row["minutes"]} | {name: row.get(name, 0) / total for name in names})
-    draws = _curve(rows, "draw_rate", 100)
-    labels = [(draws[1][-1], "drawn", _INK)] if draws[1] else []
-    frequent = sorted(names, key=lambda name: -sum(row[name] for row in shares))[: len(_COLOURS) - 1]
-    for name, colour in zip(frequent, _COLOURS, strict=False):
-        curve = _curve(shares, name, 100)
-        _plot(axes, curve, colour, 1.4)
+    draws = curve_of(rows, "draw_rate", 100)
+    labels = [(draws[1][-1], "drawn", INK)] if draws[1] else []
+    frequent = sorted(names, key=lambda name: -sum(row[name] for row in shares))[: len(COLOURS) - 1]
+    for name, colour in zip(frequent, COLOURS, strict=False):
+        curve = curve_of(shares, name, 100)
+        plot(axes, curve, colour, 1.4)
         labels += [(curve[1][-1], name.removeprefix("endings/").replace("_", " "), colour)] if curve[1] else []
-    _plot(axes, draws, _INK, 2.4)
+    plot(axes, draws, INK, 2.4)
     _frame(axes, f"{draws[1][-1]:.0f} % of games are drawn" if draws[1] else "Endings", "% of latest games", rows)
     axes.set_ylim(0, 100)
-    _labels(axes, labels)
+    label_lines(axes, labels)
 
 
 def _strength(axes: "Axes", rows: Sequence[Row], matches: Sequence[Result]) -> None:
@@ -390,23 +411,23 @@ def _strength(axes: "Axes", rows: Sequence[Row], matches: Sequence[Result]) -> N
     measured = {name.removeprefix("strength/"): points for name in names if (points := _measurements(rows, name))}
     title = "Strength: not measured yet"
     if max((len(points) for points in measured.values()), default=0) > (1 if matches else 0):
-        labels: list[Label] = [(50.0, "equal", _GREY)]
-        for (name, points), colour in zip(measured.items(), _COLOURS, strict=False):
+        labels: list[Label] = [(50.0, "equal", GREY)]
+        for (name, points), colour in zip(measured.items(), COLOURS, strict=False):
             minutes, scores, low, high = zip(*points, strict=True)
             axes.vlines(minutes, low, high, color=colour, linewidth=1.4, alpha=0.6, clip_on=False)
             axes.plot(minutes, scores, color=colour, linewidth=2, marker="o", markersize=4, clip_on=False)
             labels.append((scores[-1], f"{name} {scores[-1]:.0f} %", colour))
             title = f"{scores[-1]:.0f} % against {name}"
         _frame(axes, title, "score in %, with 95 % interval", rows)
-        axes.axhline(50, color=_GREY, linewidth=1.4, linestyle="--")
+        axes.axhline(50, color=GREY, linewidth=1.4, linestyle="--")
         axes.set_ylim(0, 100)
-        _labels(axes, labels)
+        label_lines(axes, labels)
         return
     for i, match in enumerate(matches):
-        axes.barh(-i, 100 * match.score, height=0.3, color=_COLOURS[0])
-        axes.plot([100 * match.low, 100 * match.high], [-i, -i], color=_INK, linewidth=1.6, marker="|", markersize=7)
-        axes.text(0, 0.22 - i, f"against {match.opponent}", fontsize=9, color=_INK)
-        axes.text(104, -i, f"{100 * match.score:.1f} %", va="center", fontsize=9, color=_INK)
+        axes.barh(-i, 100 * match.score, height=0.3, color=COLOURS[0])
+        axes.plot([100 * match.low, 100 * match.high], [-i, -i], color=INK, linewidth=1.6, marker="|", markersize=7)
+        axes.text(0, 0.22 - i, f"against {match.opponent}", fontsize=9, color=INK)
+        axes.text(104, -i, f"{100 * match.score:.1f} %", va="center", fontsize=9, color=INK)
         title = title if i else f"{100 * match.score:.1f} % against {match.opponent}"
     _frame(axes, title, "score in %, with 95 % interval", [])
     if matches:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TextIO
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
+
+    from selfplay.exact import Totals
 
 __all__ = ["LN_3", "Point", "Report", "Result", "Status", "alarms", "plain_line", "summary"]
 
@@ -88,6 +90,7 @@ class Status:
     resign_mistakes: float = math.nan  # share of them that the side did not lose, and its 95 % interval
     resign_low: float = math.nan
     resign_high: float = math.nan
+    exact: Mapping[str, "Totals"] = field(default_factory=dict)  # in solved games, by player; the latest known
 
 
 class Result(Protocol):
@@ -121,6 +124,7 @@ def alarms(status: Status) -> list[str]:
     """What goes wrong, a sentence with advice each. The wording never varies, so a sentence names its alarm."""
     s = status
     learning, waiting, idle = (s.shares.get(name, 0.0) for name in ("learn", "wait", "idle"))
+    known_before = 0.0 if math.isnan(s.cache_hits) else s.cache_hits
     searching = s.shares.get("tree", 0.0) + s.shares.get("rest", 0.0)
     lost = [loss for loss in (s.policy_loss, s.value_loss) if not math.isfinite(loss)]
     known = len(lost) < 2 or learning > 0.02 or math.inf in lost  # before the first step both losses are nan
@@ -134,7 +138,7 @@ def alarms(status: Status) -> list[str]:
          "All positions get about the same value, the value head has collapsed: lower --learner.learning-rate."),
         (s.policy_loss > 1.005 * s.uniform_loss and s.steps >= 500,
          "The policy is worse than choosing evenly among the legal moves: lower --learner.learning-rate."),
-        (s.batch_fill < 0.5 * s.most_fill and s.new_positions >= 1000,
+        (s.batch_fill < 0.5 * s.most_fill * (1 - known_before) and s.new_positions >= 1000,
          "Evaluation batches are less than half full, which wastes the device: play more games at once "
          "(--actor.games)."),
         (s.reuse < 0.5 * s.reuse_target and s.steps >= 500 and s.seconds > 120,
@@ -209,6 +213,9 @@ def plain_line(status: Status) -> str:
         parts.append(f"cache hits {percent(s.cache_hits)}")
     if s.resign > 0:
         parts.append(f"given up wrongly {resignation(s)}")
+    if s.exact:
+        kept = ", ".join(f"{name} {percent(one.kept, 1)}" for name, one in s.exact.items())
+        parts.append(f"results kept: {kept}")
     return "  ".join(parts)
 
 
@@ -239,6 +246,9 @@ def _sections(
         learned.append((f"against {match.opponent}", score + f"+{match.wins} ={match.draws} -{match.losses}"))
     if s.resign > 0:
         learned.append(("given up wrongly", resignation(s)))
+    for name, one in s.exact.items():
+        kept = f"{percent(one.kept, 1)} of {one.positions:,} positions, optimal in {percent(one.optimal, 1)}"
+        learned.append((f"result kept, {name}", kept))
     named = [(name or s.text_file, text) for name, text in FILES.items()]
     files = [(name, text) for name, text in named if name and (s.run_dir / name).exists()]
     if picture is not None:

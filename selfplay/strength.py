@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from agents.players import Player, RandomPlayer, SearchPlayer
+from rlcore.evaluators import NetworkEvaluator
 from rlcore.game import Game
 from rlcore.networks import ResNet
 from rlcore.runtimes import make_evaluator, played_positions
@@ -22,16 +23,21 @@ def new_network(game: Game, config: Config) -> ResNet:
     return ResNet(config.network, game.layout(config.history).num_planes, game.BOARD, game.NUM_ACTIONS)
 
 
-def search_player(game: Game, config: Config, network: ResNet, name: str, games: int) -> SearchPlayer:
-    """The network under the search it is trained with, without exploration."""
-    evaluator = make_evaluator(
+def network_evaluator(game: Game, config: Config, network: ResNet, rows: int) -> NetworkEvaluator:
+    """An evaluator of a network that has been trained with these settings, for up to ``rows`` positions at a time."""
+    return make_evaluator(
         network,
         game.layout(config.history),
-        games * config.search.leaves,
+        rows,
         device=None if config.device == "auto" else config.device,
         runtime=config.runtime,
         calibration=lambda: played_positions(game, network, config.history),
     )
+
+
+def search_player(game: Game, config: Config, network: ResNet, name: str, games: int) -> SearchPlayer:
+    """The network under the search it is trained with, without exploration."""
+    evaluator = network_evaluator(game, config, network, games * config.search.leaves)
     return SearchPlayer(game, name, evaluator, config.search, games, config.history)
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import games
+from games import GameName
 from rlcore.config import NetworkConfig, SearchConfig
 from selfplay.config import ActorConfig, Config, LearnerConfig
 from selfplay.report import Report
@@ -24,14 +25,15 @@ TINY = Config(
 )
 
 
-def make_run(folder: Path, saves: int = 1):
+def make_run(folder: Path, saves: int = 1, game: GameName = "chess"):
     """A run with checkpoints; each has other weights, and its averaged weights differ from its trained ones."""
     import torch
 
     from selfplay.run import Run
 
     generator = torch.Generator().manual_seed(5)
-    run = Run(CHESS, dataclasses.replace(TINY, run_dir=folder), Report(stream=io.StringIO(), plain=True))
+    config = dataclasses.replace(TINY, game=game, run_dir=folder)
+    run = Run(games.load(game), config, Report(stream=io.StringIO(), plain=True))
     for _ in range(saves):
         run.learner.steps += 100
         for network in (run.learner.network, run.learner.average):
