@@ -1,8 +1,9 @@
 """Settings that belong together, by the machine they are for: chosen with ``--preset``, changed flag by flag.
 
 A preset says how games are played, searched and learned from, and the size of the network; all else is the run's own.
-What goes by the game instead of the machine stands in ``BY_GAME``. Only the first has been measured: the others are
-scaled from it and from published runs, and are to begin with.
+What goes by the game instead of the machine stands in ``BY_GAME``, what was found for a small game on two cores in
+``SMALL_GAMES``. Only the first preset has been measured: the others are scaled from it and from published runs, and are
+to begin with.
 
 ``alphazero`` is as published (Science 362:1140, with its pseudocode), as far as settings go. What differs:
 
@@ -95,14 +96,26 @@ BY_GAME: dict[GameName, dict[str, dict[str, Any]]] = {
 }
 """What another game has in every preset, whatever the machine."""
 
+SMALL_GAMES: dict[GameName, dict[str, dict[str, Any]]] = {
+    "tic_tac_toe": {
+        "actor": {"max_plies": 9, "random_plies": 6, "random_share": 0.5},
+        "network": {"blocks": 2, "channels": 32},
+    },
+    "connect_four": {
+        "actor": {"max_plies": 42, "random_plies": 24, "random_share": 0.5},
+        "search": {"simulations": 64},
+        "learner": {"decay_steps": (25_000, 100_000)},
+    },
+}
+"""What a small game has in the default preset, as measured in RESULTS.md."""
+
 
 HELP = f"--preset NAME sets all that goes by the size of the machine; other flags come on top. Default: {DEFAULT}.\n\n"
 HELP += "\n".join(f"  {name:<10} {preset.text}" for name, preset in PRESETS.items())
-for _game, _parts in BY_GAME.items():
-    _changed = [
-        f"{part}.{name.replace('_', '-')} {value}" for part, values in _parts.items() for name, value in values.items()
-    ]
-    HELP += f"\n\nIn {_game} each has {', '.join(_changed)}."
+for _where, _games in (("each", BY_GAME), (DEFAULT, SMALL_GAMES)):
+    for _game, _parts in _games.items():
+        _changed = [f"{part}.{name.replace('_', '-')} {_parts[part][name]}" for part in _parts for name in _parts[part]]
+        HELP += f"\n\nIn {_game} {_where} has {', '.join(_changed)}."
 
 
 def take_preset(flags: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -145,7 +158,9 @@ def with_preset(config: Config, name: str) -> Config:
     """
     if name not in PRESETS:
         raise ConfigError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
-    machine, game = PRESETS[name].config, BY_GAME.get(config.game, {})
+    machine = PRESETS[name].config
     parts = {part: getattr(machine, part) for part in ("actor", "search", "network", "learner")}
-    parts = {part: replace(settings, **game.get(part, {})) for part, settings in parts.items()}
+    for changes in (BY_GAME, SMALL_GAMES if name == DEFAULT else {}):
+        game = changes.get(config.game, {})
+        parts = {part: replace(settings, **game.get(part, {})) for part, settings in parts.items()}
     return replace(config, history=machine.history, **parts)
