@@ -90,7 +90,7 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
     cached = [] if math.isnan(s.cache_hits) else [(2, "cache hits", percent(s.cache_hits), "of evaluations")]
     wrong = [(1, "wrong resigns", percent(s.resign_mistakes, 1), _checks(s))] if s.resign > 0 else []
     kept = [
-        (1, name, percent(one.kept, 1), f"of {one.stakes:,} at stake {percent(one.kept_at_stake, 1)}")
+        (1, f"kept, {name}", percent(one.kept, 1), f"of results, {percent(one.optimal, 1)} optimal")
         for name, one in s.exact.items()
     ]
     width, policy = min(width, 32), relative(s.policy_loss, s.uniform_loss)
@@ -107,6 +107,7 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
             (1, "reuse", figure(s.reuse, ".2f"), target),
             (1, "policy loss", figure(s.policy_loss, ".3f"), f"{percent(policy, 1)} of uniform"),
             (1, "value loss", figure(s.value_loss, ".3f"), f"{percent(s.value_loss / LN_3, 1)} of ln 3"),
+            *kept,
             (2, "policy entropy", figure(s.policy_entropy, ".2f"), "nats"),
             (3, "value spread", figure(s.value_spread, ".2f"), ""),
             (3, "window", f"{s.window:,}", "positions"),
@@ -119,7 +120,6 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
             *((1 if i < 3 else 2 if i < 4 else 3, name.replace("_", " "), percent(n / total), _bar(n / total, width))
               for i, (name, n) in enumerate(endings)),
         ]),
-        *([("Results kept, by perfect play", kept)] if kept else []),
     ]  # fmt: skip
 
 

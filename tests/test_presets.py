@@ -61,6 +61,16 @@ def test_what_goes_by_the_game_is_the_same_on_every_machine(settings, tmp_path, 
     )
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_small_game_has_settings_of_its_own_on_two_cores_and_on_no_other_machine(name):
+    chess, small = (with_preset(Config(game=game), name) for game in ("chess", "connect_four"))
+    if name == DEFAULT:
+        assert (small.actor.random_share, small.search.simulations, small.actor.max_plies) == (0.5, 64, 42)
+        assert small.network == chess.network
+    else:
+        assert replace(small, game="chess") == chess
+
+
 def test_another_game_has_its_own_folder_and_resumes_with_its_own_settings(settings, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first = settings("--game=shogi", "--actor.games", "7")
@@ -121,6 +131,7 @@ def test_help_shows_what_the_game_will_have(tmp_path):
     command = [sys.executable, script, "--game", "shogi", "--run-dir", str(tmp_path), "--help"]
     text = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     assert "In shogi each has actor.max-plies 512, search.noise-alpha 0.15." in text
+    assert re.search(r"In connect_four two-cores has actor.max-plies 42, .*search.simulations 64, learner.decay", text)
     assert re.search(r"--actor.max-plies INT[^-]*\(default:[\s│]*512\)", text)
     assert re.search(r"--search.noise-alpha FLOAT[^-]*\(default:[\s│]*0.15\)", text)
 

@@ -19,6 +19,7 @@ from rich.console import Console
 
 import games
 from selfplay import report as report_module
+from selfplay.exact import Totals
 from selfplay.picture import draw, screen
 from selfplay.report import LN_3, Point, Report, Status, alarms, plain_line, summary
 
@@ -36,6 +37,10 @@ BOARD = "\n".join([
     "",
     "   a b c d e f g h",
 ])  # fmt: skip
+EXACT = {
+    "policy": Totals(1000, 541, optimal=0.706, kept=0.887, kept_at_stake=0.791, given_away=0.091),
+    "100 sims": Totals(1000, 541, optimal=0.902, kept=0.975, kept_at_stake=0.954, given_away=0.017),
+}
 POINTS = [Point(step, 1 - step / 40_000, 1 - step / 8_000) for step in range(0, 2_000, 10)]
 
 
@@ -92,7 +97,7 @@ def rendered(shown: Status, width: int, height: int, points: list[Point] = POINT
 
 @pytest.mark.parametrize(("width", "height"), [(80, 23), (120, 39), (100, 30), (60, 20), (40, 12), (200, 60)])
 @pytest.mark.parametrize(
-    "shown", [status(), unknown(), status(draw_rate=0.97, batch_fill=0.3, resumed_from="00000400")]
+    "shown", [status(), unknown(), status(exact=EXACT), status(draw_rate=0.97, batch_fill=0.3, resumed_from="00000400")]
 )
 def test_a_screen_is_never_larger_than_the_terminal(width: int, height: int, shown: Status) -> None:
     for points in (POINTS, POINTS[:1], []):
@@ -127,6 +132,18 @@ def test_80_columns_hold_every_important_figure_and_the_whole_board() -> None:
         assert words in text
     for line in BOARD.splitlines():
         assert line in text
+
+
+def test_how_near_a_solved_game_is_to_perfect_play_is_shown_everywhere() -> None:
+    shown = status(exact=EXACT)
+    screen_text = "\n".join(rendered(shown, 80, 23))
+    for words in ("kept, policy", "88.7 %", "kept, 100 sims", "97.5 %", "of results", "max plies"):
+        assert words in screen_text
+    assert plain_line(shown).endswith("results kept: policy 88.7 %, 100 sims 97.5 %")
+    text = summary(shown, [], None, [])
+    assert re.search(r"result kept, policy +88\.7 % of 1,000 positions, optimal in 70\.6 %", text)
+    assert re.search(r"result kept, 100 sims +97\.5 % of 1,000 positions, optimal in 90\.2 %", text)
+    assert "kept" not in plain_line(status()) + summary(status(), [], None, []) + "\n".join(rendered(status(), 80, 40))
 
 
 def test_a_large_screen_holds_more() -> None:
@@ -374,6 +391,7 @@ def test_a_healthy_run_and_one_that_just_began_raise_no_alarm() -> None:
         ("falls behind", {"reuse": 1.9}, {"reuse": 2.1}),
         ("falls behind", {"reuse": 1.0}, {"reuse": 1.0, "seconds": 60.0}),
         ("falls behind", {"reuse": 1.0}, {"reuse": 1.0, "reuse_target": NAN}),
+        ("half full", {"batch_fill": 0.29, "cache_hits": 0.4}, {"batch_fill": 0.31, "cache_hits": 0.4}),
         ("half full", {"batch_fill": 0.2, "most_fill": 0.42}, {"batch_fill": 0.3, "most_fill": 0.42}),
         ("learner is starved", {"shares": {"learn": 0.04, "wait": 0.96}}, {"shares": {"learn": 0.1, "wait": 0.9}}),
         ("idle", {"shares": {"idle": 0.31}}, {"shares": {"idle": 0.29}}),

@@ -135,6 +135,21 @@ def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path, actor, runtime, 
     parted.close()
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_share_of_all_games_begins_with_random_moves_that_are_not_trained_on(tmp_path, share):
+    actor = replace(TINY.actor, max_plies=42, random_plies=8, random_share=share)
+    run = open_run(tmp_path, replace(TINY, game="connect_four", actor=actor))
+    play(run, 150)
+    records = [record for record in run.log.records() if record.id >= 16]  # after the very first games
+    opened = [int((record.plies["trained"] == 0).sum()) for record in records]
+    assert len(records) > 40
+    for record, plies in zip(records, opened, strict=True):
+        assert not record.plies["trained"][:plies].any()
+    assert max(opened) == (8 if share else 0)
+    assert np.mean(np.array(opened) > 0) == pytest.approx(share * 8 / 9, abs=0.15)
+    run.close()
+
+
 @every_game
 def test_every_record_can_be_replayed_and_ends_as_it_says(tmp_path, played):
     game = games.load(played)
