@@ -22,7 +22,7 @@ import numpy as np
 
 from games.errors import BadMove, BadPosition, shown
 from games.grid import COMMENT as COMMENT
-from games.grid import Grid, game_text, play
+from games.grid import Grid, check_legal, game_text, play
 from rlcore.bits import ONE, ZERO, extract
 from rlcore.jit import Array, Row, njit
 from rlcore.symmetry import Symmetries, symmetries_of
@@ -209,11 +209,7 @@ def from_text(state: Row, text: str) -> int:
         raise BadMove(f"{shown(text)} is not a move: write the column, 1 to 7 from the left")
     action = int(text) - 1
     actions = np.zeros(MAX_LEGAL, np.uint16)
-    count = legal_actions(state, actions)
-    if count == 0:
-        raise BadMove(f"{text!r} is not legal here: the game is over")
-    if action not in actions[:count]:
-        raise BadMove(f"{text!r} is not legal here: the column is full")
+    check_legal(text, action, actions[: legal_actions(state, actions)], "the column is full")
     return action
 
 
@@ -271,10 +267,10 @@ def write_game(
     Raises:
         BadMove: an action is not legal where it is played; says at which ply.
     """
-    row = np.zeros(1, STATE)[0]
-    read(row, "startpos" if start is None else write(start))
-    moves = "".join(play(row, actions, to_text, from_text, apply))
     begun = None if start is None else write(start)
+    row = np.zeros(1, STATE)[0]
+    read(row, begun or "startpos")
+    moves = "".join(play(row, actions, to_text, from_text, apply))
     return game_text(headers, begun, moves, int(row["turn"]), Ending(ending), value)
 
 

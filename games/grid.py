@@ -19,7 +19,7 @@ import numpy as np
 from games.errors import BadMove, BadPosition, shown
 from rlcore.jit import Array, Row
 
-__all__ = ["COMMENT", "SIDES", "Grid", "game_text", "play"]
+__all__ = ["COMMENT", "SIDES", "Grid", "check_legal", "game_text", "play"]
 
 SIDES = "xo"
 COMMENT = "%"
@@ -85,6 +85,23 @@ class Grid(NamedTuple):
         if len(squares) != self.columns:
             raise BadPosition(f"row {number} from the top has {len(squares)} squares instead of {self.columns}")
         return squares
+
+
+def check_legal(text: str, action: int, legal: Array, obstacle: str) -> None:
+    """Make sure that a move may be played.
+
+    Args:
+        text: the move as somebody wrote it, which stands for ``action``.
+        legal: the legal actions, [n] uint16; none once the game is over.
+        obstacle: what is in the way of an action that is not among them, in a game that goes on.
+
+    Raises:
+        BadMove: it may not; says why.
+    """
+    if len(legal) == 0:
+        raise BadMove(f"{text!r} is not legal here: the game is over")
+    if action not in legal:
+        raise BadMove(f"{text!r} is not legal here: {obstacle}")
 
 
 def play(

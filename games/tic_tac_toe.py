@@ -17,7 +17,7 @@ import numpy as np
 
 from games.errors import BadMove, BadPosition, shown
 from games.grid import COMMENT as COMMENT
-from games.grid import Grid, game_text, play
+from games.grid import Grid, check_legal, game_text, play
 from rlcore.bits import ONE, ZERO
 from rlcore.jit import Array, Row, njit
 from rlcore.symmetry import Symmetries, symmetries_of
@@ -198,11 +198,7 @@ def from_text(state: Row, text: str) -> int:
         raise BadMove(f"{shown(text)} is not a move: write a square, a1 to c3")
     action = "abc".index(text[0]) + 3 * "123".index(text[1])
     actions = np.zeros(MAX_LEGAL, np.uint16)
-    count = legal_actions(state, actions)
-    if count == 0:
-        raise BadMove(f"{text!r} is not legal here: the game is over")
-    if action not in actions[:count]:
-        raise BadMove(f"{text!r} is not legal here: the square is taken")
+    check_legal(text, action, actions[: legal_actions(state, actions)], "the square is taken")
     return action
 
 
@@ -236,10 +232,10 @@ def write_game(
     Raises:
         BadMove: an action is not legal where it is played; says at which ply.
     """
-    row = np.zeros(1, STATE)[0]
-    read(row, "startpos" if start is None else write(start))
-    moves = " ".join(play(row, actions, to_text, from_text, apply))
     begun = None if start is None else write(start)
+    row = np.zeros(1, STATE)[0]
+    read(row, begun or "startpos")
+    moves = " ".join(play(row, actions, to_text, from_text, apply))
     return game_text(headers, begun, moves, int(row["turn"]), Ending(ending), value)
 
 

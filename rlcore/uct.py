@@ -66,15 +66,15 @@ def uct(
 ) -> int:
     """Search the position ``root`` (a row of STATE), which has a legal action; returns the action of most visits.
 
-    The past of the root is not looked at: a repetition is seen only where all of it lies within a random game. A random
-    game that fills its room is a draw.
+    A root is always searched, whatever ``outcome`` would say of it. Its past is not looked at: a repetition is seen
+    only where all of it lies within a random game. A random game that fills its room is a draw.
 
     Args:
         rollouts: simulations, a random game each; exploration: c of UCB1.
         scratch: room for a random game; nodes: [1 + rollouts * MAX_LEGAL] NODE, path: [rollouts + 1] int32,
             legal: [MAX_LEGAL] uint16, all scratch; rng: [1] uint64, advanced.
     """
-    nodes[0]["visits"], nodes[0]["num_children"] = 0, 0
+    nodes[0]["visits"], nodes[0]["value"], nodes[0]["num_children"] = 0, 0.0, 0
     used = 1
     for _ in range(rollouts):
         state = scratch.states[0, 0]
@@ -85,7 +85,7 @@ def uct(
             if nodes[n]["num_children"] == 0:
                 count = legal_actions(state, legal)
                 ending, _ = outcome(state, count, 0, 0, 0)
-                if ending != 0 or (n != 0 and nodes[n]["visits"] == 0):
+                if count == 0 or (n != 0 and (ending != 0 or nodes[n]["visits"] == 0)):
                     break
                 nodes[n]["first_child"], nodes[n]["num_children"] = used, count
                 for i in range(count):

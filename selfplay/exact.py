@@ -71,7 +71,7 @@ def chance(sample: Sample) -> Marks:
 
 def _about(sample: Sample) -> tuple[Array, Array]:
     """Where the result is at stake, and the plies."""
-    at_stake = np.array([np.ptp(np.sign(scores)) > 0 for scores in sample.scores])
+    at_stake = np.array([np.ptp(np.sign(scores)) > 0 for scores in sample.scores], bool)
     return at_stake, sample.states["ply"].astype(np.int64)
 
 

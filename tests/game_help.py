@@ -18,6 +18,14 @@ def position(game: Game, text: str = "startpos") -> Array:
     return row
 
 
+def positions(game: Game, *texts: str) -> Array:
+    """Rows read from texts, [n] STATE."""
+    rows = np.zeros(len(texts), game.STATE)
+    for row, text in zip(rows, texts, strict=True):
+        game.read(row, text)
+    return rows
+
+
 def legal(game: Game, row: Array) -> Array:
     """The legal actions, [n] uint16."""
     actions = np.zeros(game.MAX_LEGAL, np.uint16)

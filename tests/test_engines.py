@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from engine_help import CHESS, TINY, make_run
 
+import games
 from agents.engine.board import Board
+from agents.players import PerfectPlayer, RolloutPlayer
+from games.solved import SOLVED
 from rlcore import checkpoint
-from selfplay.engines import EngineError, default_engine, load_network, make_player
+from selfplay.engines import NAMED, EngineError, default_engine, load_network, make_player
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +137,41 @@ def test_the_untrained_says_so_and_still_sees_a_mate(run) -> None:
     for seed in range(10):
         action = player.act(board.history, board.games, np.array([seed], np.uint64))[0]
         assert CHESS.to_text(board.state, action) == "d8h4"
+
+
+def test_random_games_are_searched_by_name_in_every_game() -> None:
+    for name in games.GAMES:
+        game = games.load(name)
+        player = make_player(game, "rollouts", 2)
+        assert isinstance(player, RolloutPlayer)
+        assert (player.game, player.rollouts) == (game, 1000)
+        assert player.name == "plain tree search, 1,000 random games a move"
+
+
+def test_perfect_play_by_name_is_for_solved_games_only() -> None:
+    for name in games.GAMES:
+        if name in SOLVED:
+            assert isinstance(make_player(games.load(name), "perfect", 2), PerfectPlayer)
+        else:
+            with pytest.raises(EngineError) as caught:
+                make_player(games.load(name), "perfect", 2)
+            said = f"nobody plays {name} perfectly; the games that are solved: tic_tac_toe, connect_four"
+            assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("text", ["rollouts", "perfect"])
+def test_engines_that_are_what_they_are_take_no_notice_of_simulations(text: str) -> None:
+    game = games.load("tic_tac_toe")
+    plain, asked = make_player(game, text, 1), make_player(game, text, 1, simulations=7)
+    assert plain.name == asked.name
+    assert getattr(plain, "rollouts", None) == getattr(asked, "rollouts", None)
+
+
+def test_every_engine_that_has_a_name_can_be_had_by_it() -> None:
+    for text in NAMED:
+        player = make_player(games.load("tic_tac_toe"), text, 1)
+        board = Board(games.load("tic_tac_toe"))
+        assert player.act(board.history, board.games, np.array([1], np.uint64))[0] in board.legal
 
 
 def test_the_usual_engine_is_the_run_once_it_has_a_checkpoint(tmp_path, monkeypatch) -> None:
