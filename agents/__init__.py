@@ -1,6 +1,6 @@
 """Who acts: one file an algorithm or a kind of player.
 
-    players  network with search, and a uniformly random player, behind one interface
+    players  network with search or alone, random, plain tree search, perfect: one interface
     engine/  the faces of the game engine: a person in a terminal
 
 Nothing is imported here: write ``from agents.players import ...``.
