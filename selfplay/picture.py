@@ -90,7 +90,7 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
     cached = [] if math.isnan(s.cache_hits) else [(2, "cache hits", percent(s.cache_hits), "of evaluations")]
     wrong = [(1, "wrong resigns", percent(s.resign_mistakes, 1), _checks(s))] if s.resign > 0 else []
     kept = [
-        (1, f"kept, {name}", percent(one.kept, 1), f"of results, {percent(one.optimal, 1)} optimal")
+        (1, f"kept, {name}", percent(one.kept, 1), f"{percent(one.optimal, 1)} optimal")
         for name, one in s.exact.items()
     ]
     width, policy = min(width, 32), relative(s.policy_loss, s.uniform_loss)

@@ -137,7 +137,7 @@ def test_80_columns_hold_every_important_figure_and_the_whole_board() -> None:
 def test_how_near_a_solved_game_is_to_perfect_play_is_shown_everywhere() -> None:
     shown = status(exact=EXACT)
     screen_text = "\n".join(rendered(shown, 80, 23))
-    for words in ("kept, policy", "88.7 %", "kept, 100 sims", "97.5 %", "of results", "max plies"):
+    for words in ("kept, policy", "88.7 %", "kept, 100 sims", "97.5 %", "90.2 % optimal", "max plies"):
         assert words in screen_text
     assert plain_line(shown).endswith("results kept: policy 88.7 %, 100 sims 97.5 %")
     text = summary(shown, [], None, [])
