@@ -52,7 +52,7 @@ def main() -> int:
         return 0
     except KeyboardInterrupt:
         return 130
-    except (engines.EngineError, UnknownGame) as error:
+    except (engines.EngineError, UnknownGame, BrokenPipeError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
 

@@ -27,10 +27,12 @@ from selfplay.progress import Progress
 if TYPE_CHECKING:
     from rlcore.networks import ResNet
 
-__all__ = ["LIVE_SIMULATIONS", "EvaluateSettings", "Judge", "compare", "run", "table"]
+__all__ = ["LIVE_SIMULATIONS", "EvaluateSettings", "Judge", "by_ply", "compare", "ply_groups", "run", "table"]
 
 LIVE_SIMULATIONS = 100
 """A move, while a network trains."""
+CHANCE = "a move by chance"
+"""What stands beside the players, as a yardstick."""
 _MOST_ROWS = 9
 """Of the table by plies."""
 _SEED = 1
@@ -117,21 +119,21 @@ def run(
         raise EngineError(str(error)) from None
     name, players = _named_players(game, engine, settings, warn)
     by_chance = chance(positions)
-    marks = {"a move by chance": by_chance}
+    marks = {CHANCE: by_chance}
     plies = positions.states["ply"]
     yield name
-    yield (
-        f"{len(plies):,} positions of {game.name}, plies {plies.min()} to {plies.max()}; "
-        f"in {totals(by_chance).stakes:,} of them the result is at stake"
-    )
+    yield f"{len(plies):,} positions of {game.name}, plies {plies.min()} to {plies.max()}"
+    yield f"at stake: the share kept in the {totals(by_chance).stakes:,} where some move gives the result away"
+    yield "given away: points a move, where a win is one and a draw half"
+    yield ""
     with Progress("positions", len(players) * len(plies)) as progress:
         for i, (column, player) in enumerate(players.items()):
             actions = answers(game, player, positions.states, settings.seed, progress.after(i * len(plies)))
             marks[column] = mark(game, positions, actions)
-    yield ""
     yield from table(marks)
-    yield ""
-    yield from _by_ply(marks)
+    for column in players:
+        yield ""
+        yield from by_ply(column, marks[column])
     folder = Path(engine) if engine not in NAMED else None
     path = settings.picture or (folder / "evaluate.png" if folder is not None else None)
     if path is not None:
@@ -156,18 +158,32 @@ def _named_players(
     return NAMED[engine], searches
 
 
+_COLUMNS = f"{'result kept':>21}{'at stake':>10}{'optimal':>9}{'given away':>12}"
+
+
 def table(marks: Mapping[str, Marks]) -> list[str]:
     """A line for each player: how often it kept the result, with an interval, was optimal, and what it gave away."""
     width = max(map(len, marks))
-    lines = [f"  {'':<{width}}   keeps the result        where at stake   optimal   points given away a move"]
-    for name, one in marks.items():
-        t = totals(one)
-        low, high = wilson(t.kept, t.positions)
-        interval = f"({100 * low:.1f}-{100 * high:.1f})" if name != "a move by chance" else ""
-        at_stake = f"{100 * t.kept_at_stake:.1f} %" if t.stakes else "-"
-        kept = f"{100 * t.kept:.1f} %"
-        optimal = f"{100 * t.optimal:.1f} %"
-        lines.append(f"  {name:<{width}} {kept:>9} {interval:<12} {at_stake:>15} {optimal:>11} {t.given_away:>16.4f}")
+    rows = [f"  {name:<{width}}{_figures(totals(one), name != CHANCE)}" for name, one in marks.items()]
+    return [f"  {'':<{width}}{_COLUMNS}", *rows]
+
+
+def _figures(t: Totals, interval: bool) -> str:
+    """A row's figures, below ``_COLUMNS``."""
+    low, high = wilson(t.kept, t.positions)
+    between = f"({100 * low:.1f}-{100 * high:.1f})" if interval else ""
+    at_stake = f"{100 * t.kept_at_stake:.1f} %" if t.stakes else "-"
+    kept, optimal = (f"{100 * share:.1f} %" for share in (t.kept, t.optimal))
+    return f"{kept:>8}{between:>13}{at_stake:>10}{optimal:>9}{t.given_away:>12.4f}"
+
+
+def by_ply(name: str, marks: Marks) -> list[str]:
+    """The same of one player, by plies played."""
+    lines = [f"  {name:<17}{'moves':>7}{_COLUMNS}"]
+    for group in ply_groups(marks.ply):
+        t = totals(marks, np.isin(marks.ply, group))
+        plies = f"ply {group[0]}" if len(group) == 1 else f"plies {group[0]} to {group[-1]}"
+        lines.append(f"    {plies:<15}{t.positions:>7,}{_figures(t, True)}")
     return lines
 
 
@@ -175,17 +191,6 @@ def ply_groups(plies: Array) -> list[Array]:
     """Neighbouring plies ([n] int64) that are counted together, each as the plies of a row."""
     present = np.unique(plies)
     return np.split(present, range(0, len(present), -(-len(present) // _MOST_ROWS))[1:])
-
-
-def _by_ply(marks: Mapping[str, Marks]) -> Iterator[str]:
-    """How often each kept the result, by plies."""
-    plies = next(iter(marks.values())).ply
-    yield "  Results kept, by plies played" + "".join(f"{name:>20}" for name in marks)
-    for group in ply_groups(plies):
-        chosen = np.isin(plies, group)
-        name = f"{group[0]}" if len(group) == 1 else f"{group[0]} to {group[-1]}"
-        shares = "".join(f"{100 * totals(one, chosen).kept:>18.1f} %" for one in marks.values())
-        yield f"  {name:>8}{f'{chosen.sum():,} positions':>22}{shares}"
 
 
 def _draw(path: Path, name: str, marks: Mapping[str, Marks]) -> str:

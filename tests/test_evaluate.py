@@ -13,7 +13,7 @@ from games.solved import NotSolved
 from rlcore.metrics import Metrics
 from rlcore.metrics import read as read_metrics
 from selfplay.engines import EngineError
-from selfplay.evaluate import EvaluateSettings, Judge, compare, ply_groups, run, table
+from selfplay.evaluate import EvaluateSettings, Judge, by_ply, compare, ply_groups, run, table
 from selfplay.exact import Marks
 from selfplay.loop import train
 from selfplay.report import Report
@@ -34,7 +34,7 @@ def evaluated(engine: str, **settings) -> list[str]:
 
 
 def row(lines: list[str], name: str) -> list[str]:
-    (line,) = [line for line in lines if line.strip().startswith(name) and "%" in line]
+    line = next(line for line in lines if line.strip().startswith(name) and "%" in line)
     return line.replace("(", " ").split(name)[1].replace("%", " ").split()
 
 
@@ -53,6 +53,19 @@ def test_a_table_says_what_was_kept_and_how_surely() -> None:
     assert table({"mine": nowhere})[-1].split()[4] == "-"
 
 
+def test_each_player_has_its_figures_by_plies() -> None:
+    marks = Marks(
+        optimal=np.array([1.0, 0, 1]),
+        kept=np.array([1.0, 0, 1]),
+        given_away=np.array([0, 0.5, 0]),
+        at_stake=np.array([True, True, False]),
+        ply=np.array([1, 1, 4]),
+    )
+    first, second = by_ply("mine", marks)[1:]
+    assert first.split() == ["ply", "1", "2", "50.0", "%", "(9.5-90.5)", "50.0", "%", "50.0", "%", "0.2500"]
+    assert second.split() == ["ply", "4", "1", "100.0", "%", "(20.7-100.0)", "-", "100.0", "%", "0.0000"]
+
+
 def test_neighbouring_plies_are_counted_together_where_there_are_many() -> None:
     assert [group.tolist() for group in ply_groups(np.array([3, 1, 1, 2]))] == [[1], [2], [3]]
     groups = ply_groups(np.arange(8, 33))
@@ -64,7 +77,9 @@ def test_neighbouring_plies_are_counted_together_where_there_are_many() -> None:
 def test_perfect_play_is_optimal_everywhere() -> None:
     lines = evaluated("perfect")
     assert lines[0] == "perfect play"
-    assert lines[1] == ("4,520 positions of tic_tac_toe, plies 0 to 8; in 3,191 of them the result is at stake")
+    assert lines[1] == "4,520 positions of tic_tac_toe, plies 0 to 8"
+    assert lines[2] == "at stake: the share kept in the 3,191 where some move gives the result away"
+    assert max(map(len, lines)) < 80
     assert row(lines, "perfect") == ["100.0", "99.9-100.0)", "100.0", "100.0", "0.0000"]
 
 
