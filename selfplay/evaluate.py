@@ -172,9 +172,14 @@ def _figures(t: Totals, interval: bool) -> str:
     """A row's figures, below ``_COLUMNS``."""
     low, high = wilson(t.kept, t.positions)
     between = f"({100 * low:.1f}-{100 * high:.1f})" if interval else ""
-    at_stake = f"{100 * t.kept_at_stake:.1f} %" if t.stakes else "-"
-    kept, optimal = (f"{100 * share:.1f} %" for share in (t.kept, t.optimal))
+    at_stake = _percent(t.kept_at_stake) if t.stakes else "-"
+    kept, optimal = _percent(t.kept), _percent(t.optimal)
     return f"{kept:>8}{between:>13}{at_stake:>10}{optimal:>9}{t.given_away:>12.4f}"
+
+
+def _percent(share: float) -> str:
+    """100.0 % is all of them: what falls short of that is not rounded up to it."""
+    return f"{100 * share if share == 1.0 else min(100 * share, 99.9):.1f} %"
 
 
 def by_ply(name: str, marks: Marks) -> list[str]:

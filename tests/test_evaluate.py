@@ -53,6 +53,24 @@ def test_a_table_says_what_was_kept_and_how_surely() -> None:
     assert table({"mine": nowhere})[-1].split()[4] == "-"
 
 
+def test_all_but_one_of_thousands_is_not_all() -> None:
+    many = np.ones(4520)
+    one_missed = many.copy()
+    one_missed[7] = 0.0
+    marks = Marks(optimal=one_missed, kept=many, given_away=1 - many, at_stake=many > 0, ply=many)
+    assert table({"mine": marks})[-1].split() == [
+        "mine",
+        "100.0",
+        "%",
+        "(99.9-100.0)",
+        "100.0",
+        "%",
+        "99.9",
+        "%",
+        "0.0000",
+    ]
+
+
 def test_each_player_has_its_figures_by_plies() -> None:
     marks = Marks(
         optimal=np.array([1.0, 0, 1]),
