@@ -42,6 +42,8 @@ class Sample(NamedTuple):
     """[n] STATE"""
     scores: list[Array]
     """Of each, [legal actions] int64: the exact scores, in the order of ``legal_actions``."""
+    whole: bool = False
+    """Whether these are all positions of the game, and not some of them."""
 
 
 @cache
@@ -95,4 +97,4 @@ def _all_positions(game: Game) -> Sample:
                 known.add(int(after["key"]))
                 found.append(after)
     going_on = [state for state in found if game.legal_actions(state, legal)]
-    return Sample(np.array(going_on, game.STATE), [exact_scores(game, state) for state in going_on])
+    return Sample(np.array(going_on, game.STATE), [exact_scores(game, state) for state in going_on], whole=True)

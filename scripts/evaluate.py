@@ -24,14 +24,14 @@ class Settings:
     game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "connect_four"
     """The game."""
     engine: str = ""
-    """A run, a checkpoint's folder, 'untrained' (the search without a network), 'rollouts' (plain tree search with
-    1,000 random games a move), 'random' or 'perfect'. Default: runs/<game>."""
+    """A run, a checkpoint's folder, 'untrained' (the search without a network), 'rollouts' (plain tree search, a
+    thousand random games a move) or 'random'. Default: runs/<game>."""
     simulations: tuple[int, ...] = (100,)
     """Searches to judge, beside the policy alone."""
     seed: int = 1
     """The same number, the same result."""
     picture: Path | None = None
-    """Where to draw. Default: evaluate.png in the engine's folder."""
+    """Where to draw. Default: evaluate.png in the folder of the run."""
     compare: tuple[Path, ...] = ()
     """Draw instead what these runs measured while they trained, over time, into --picture (default evaluate.png)."""
 
@@ -47,12 +47,14 @@ def main() -> int:
             print(evaluate.compare(game, s.compare, s.picture or Path("evaluate.png")))
             return 0
         settings = evaluate.EvaluateSettings(s.simulations, s.seed, s.picture)
-        for line in evaluate.run(game, s.engine or engines.default_engine(game, print), settings, warn=print):
+        for line in evaluate.run(game, s.engine, settings, warn=print):
             print(line, flush=True)
         return 0
     except KeyboardInterrupt:
         return 130
-    except (engines.EngineError, UnknownGame, BrokenPipeError) as error:
+    except BrokenPipeError:  # whoever reads this has seen enough
+        return 1
+    except (engines.EngineError, UnknownGame) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
 

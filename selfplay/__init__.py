@@ -15,13 +15,13 @@ In the order of dependence:
     run             a run's folder and parts; one round of it; going on after a kill
     arena           matches side by side, scores with intervals
     strength        a network against opponents that never change
-    loop            rounds until the time is up, and the end
-    presets         settings that belong together, by machine and game
     engines         a run, a checkpoint, "untrained", "random" ... as players
     exact           moves of a solved game, judged by exact scores
     progress        a bar for what takes long
     evaluate        how near an engine is to perfect play; the same while it trains
     curves          pictures of that
+    loop            rounds until the time is up, and the end
+    presets         settings that belong together, by machine and game
     match           two engines against each other, Elo
     puzzles         how many puzzles with known solutions an engine solves
     peers           other programs, timed beside ours

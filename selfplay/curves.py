@@ -10,9 +10,9 @@ import numpy as np
 
 from rlcore.metrics import read as read_metrics
 from selfplay.arena import wilson
-from selfplay.evaluate import ply_groups
-from selfplay.exact import Marks, totals
+from selfplay.exact import Marks, ply_groups, totals
 from selfplay.picture import COLOURS, GREY, GRID, INK, curve_of, joined, label_lines, plot
+from selfplay.report import part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,23 +21,32 @@ if TYPE_CHECKING:
 __all__ = ["draw_by_ply", "draw_over_training"]
 
 
-def draw_by_ply(path: Path, name: str, marks: Mapping[str, Marks]) -> None:
-    """Write a PNG: the share of results kept by plies, a line a player, with 95 % intervals."""
-    figure = _canvas(name, "Share of moves that keep the result, in %, by plies played; 95 % intervals")
+_STYLES = ("-", ":", "-.")
+"""Of lines, when all colours are taken."""
+
+
+def draw_by_ply(path: Path, name: str, marks: Mapping[str, Marks], whole: bool) -> None:
+    """Write a PNG: the share of results kept by plies, a line a player; the first one is the yardstick.
+
+    With 95 % intervals, but where the ``whole`` game was looked at.
+    """
+    intervals = "" if whole else "; 95 % intervals"
+    figure = _canvas(name, f"Share of moves that keep the result, in %, by plies played{intervals}")
     axes = figure.subplots(1, 1)
     _style(axes, "plies played")
     plies = next(iter(marks.values())).ply
     groups = ply_groups(plies)
+    middle = [float(group.mean()) for group in groups]
+    looks = [(GREY, "--"), *((colour, style) for style in _STYLES for colour in COLOURS)]
     labels = []
-    for (player, one), colour in zip(marks.items(), (GREY, *COLOURS), strict=False):
-        middle = [float(group.mean()) for group in groups]
+    for (player, one), (colour, style) in zip(marks.items(), cycle(looks), strict=False):
         parts = [totals(one, np.isin(plies, group)) for group in groups]
-        if colour != GREY:
-            ends = 100 * np.array([wilson(part.kept, part.positions) for part in parts])
+        if colour != GREY and not whole:
+            ends = 100 * np.array([wilson(group.kept, group.positions) for group in parts])
             axes.vlines(middle, ends[:, 0], ends[:, 1], color=colour, linewidth=1.2, alpha=0.5)
-        kept = [100 * part.kept for part in parts]
-        plot(axes, (middle, kept), colour, 1.4 if colour == GREY else 2.0, "--" if colour == GREY else "-")
-        labels.append((kept[-1], f"{player}: {100 * totals(one).kept:.1f} % in all", colour))
+        kept = [100 * group.kept for group in parts]
+        plot(axes, (middle, kept), colour, 1.4 if colour == GREY else 2.0, style)
+        labels.append((kept[-1], f"{player}: {part(totals(one).kept)} in all", colour))
     axes.set_ylim(None, 100)
     label_lines(axes, labels)
     _write(figure, path)
@@ -58,7 +67,7 @@ def draw_over_training(path: Path, title: str, folders: Sequence[Path]) -> None:
         plot(axes, policy, colour, 1.2, "--")
         plot(axes, search, colour)
         if search[1]:
-            labels.append((search[1][-1], f"{folder.name}: {search[1][-1]:.1f} %", colour))
+            labels.append((search[1][-1], f"{folder.resolve().name}: {part(search[1][-1] / 100)}", colour))
     axes.set_ylim(None, 100)
     label_lines(axes, labels)
     _write(figure, path)
@@ -87,5 +96,8 @@ def _write(figure: "Figure", path: Path) -> None:
     """Write the file whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
     arguments: dict[str, Any] = {"format": "png", "metadata": {"Software": None}}
-    figure.savefig(temporary, **arguments)
-    os.replace(temporary, path)
+    try:
+        figure.savefig(temporary, **arguments)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -14,7 +14,9 @@ from games.solved import Sample
 from rlcore.game import Game
 from rlcore.jit import Array
 
-__all__ = ["Marks", "Totals", "chance", "mark", "totals"]
+__all__ = ["Marks", "Totals", "chance", "mark", "ply_groups", "totals"]
+
+_MOST_GROUPS = 9
 
 
 class Marks(NamedTuple):
@@ -91,3 +93,9 @@ def totals(marks: Marks, chosen: Array | None = None) -> Totals:
         kept_at_stake=mean(marks.kept, stakes),
         given_away=mean(marks.given_away, chosen),
     )
+
+
+def ply_groups(plies: Array) -> list[Array]:
+    """Neighbouring plies ([n] int64) that are counted together, each as the plies of a group; nine at most."""
+    present = np.unique(plies)
+    return np.split(present, range(0, len(present), -(-len(present) // _MOST_GROUPS))[1:])

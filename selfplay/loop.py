@@ -9,7 +9,7 @@ from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -87,6 +87,15 @@ class Meter:
         return self.rate(name) / grown if grown > 0 else math.nan
 
 
+class Taken(NamedTuple):
+    """When the weights that are compared with perfect play were taken."""
+
+    clock: float
+    steps: int
+    seconds: float
+    """Of training, in the whole run."""
+
+
 def _limit_threads() -> None:
     """One intra-op thread a worker: two torch threads get in each other's way on busy cores."""
     torch.set_num_threads(1)
@@ -105,11 +114,12 @@ class Loop:
         self._shown = self._saved = self._written = self.began
         self._slots = sum(actor.config.actor.games for actor in run.actors)
         self.exact: dict[str, Totals] = {}
-        """How near to perfect play the network was when it was last looked at, by the columns of the report."""
+        """How near to perfect play the network was when it was last looked at, by the names in the report."""
+        self.exact_steps = 0
         measured = run.game.name in SOLVED and run.config.exact_minutes > 0
         self._judge = Judge(run.game, run.config, run.learner.average) if measured else None
         self._judging: Future[dict[str, Totals]] | None = None
-        self._judged = -math.inf
+        self._taken = Taken(-math.inf, 0, math.nan)
 
     @property
     def seconds(self) -> float:
@@ -130,18 +140,18 @@ class Loop:
                     if losses is not None:
                         self.losses.append(losses)
                     self._tell()
-                    self._judge_now_and_then(pool)
+                    self._judge_now_and_then(pool, stop)
                     played = True
-                if not stop.requested:
-                    self._judge_the_end(pool)
             except BrokenPipeError:  # whoever read what is told here has gone; what was learned stays
                 self.run.save(self.seconds)
                 raise
+            if played:
+                self._write_metrics(self.status())
+            self.run.save(self.seconds)
+            if played:
+                self._judge_the_end(pool, stop)
         if self.run.is_complete:
             self.report.line(f"The run has made the {self.config.max_positions:,} positions that it was asked for.")
-        if played:
-            self._write_metrics(self.status())
-        self.run.save(self.seconds)
 
     def _tell(self) -> None:
         now = time.perf_counter()
@@ -157,32 +167,38 @@ class Loop:
 
     # --- solved games ------------------------------------------------------------------------------------------------
 
-    def _judge_now_and_then(self, pool: ThreadPoolExecutor) -> None:
+    def _judge_now_and_then(self, pool: ThreadPoolExecutor, stop: Stop) -> None:
         """Let the network be compared with perfect play while the rounds go on."""
         if self._judging is not None and self._judging.done():
             self._note_judgement()
-        now = time.perf_counter()
-        if self._judge is None or self._judging is not None or now - self._judged < self.config.exact_minutes * 60:
-            return
-        self._judged = now
-        self._judge.take(self.run.learner.average, self.run.learner.steps)
-        self._judging = pool.submit(self._judge.totals)
+        due = time.perf_counter() - self._taken.clock >= self.config.exact_minutes * 60
+        if self._judge is not None and self._judging is None and due:
+            steps = self.run.learner.steps
+            self._taken = Taken(time.perf_counter(), steps, self.run.seconds_before + self.seconds)
+            self._judge.take(self.run.learner.average, steps)
+            self._judging = pool.submit(self._judge.totals, lambda: stop.requested)
 
-    def _judge_the_end(self, pool: ThreadPoolExecutor) -> None:
-        """Compare the last weights."""
-        if self._judge is not None:
-            if self._judging is not None:
-                self._note_judgement()
-            self._judged = -math.inf
-            self._judge_now_and_then(pool)
+    def _judge_the_end(self, pool: ThreadPoolExecutor, stop: Stop) -> None:
+        """Compare the last weights, unless somebody waits for the end."""
+        if self._judging is not None:
+            self._note_judgement()
+        if self._judge is not None and not stop.requested and self._taken.steps != self.run.learner.steps:
+            self.report.line("Comparing the last network with perfect play ...")
+            self._taken = Taken(-math.inf, 0, math.nan)
+            self._judge_now_and_then(pool, stop)
             self._note_judgement()
 
     def _note_judgement(self) -> None:
-        """Take what the judge found into the report and the metrics, some seconds after the weights; waits for it."""
+        """Take what the judge found into the report and the metrics; waits for it."""
         assert self._judging is not None
-        found, self._judging = self._judging.result(), None
+        judging, self._judging = self._judging, None
+        try:
+            found = judging.result()
+        except InterruptedError:
+            return
+        self.exact_steps = self._taken.steps
         self.exact = {"policy": found["policy"], f"{LIVE_SIMULATIONS} sims": found["search"]}
-        row: dict[str, Any] = {"seconds": self.run.seconds_before + self.seconds}
+        row: dict[str, Any] = {"seconds": self._taken.seconds, "exact/steps": self._taken.steps}
         for name, one in found.items():
             row |= {f"exact/{name}/{figure}": value for figure, value in one._asdict().items()}
         self.run.metrics.write(self.run.learner.steps, row)
@@ -290,6 +306,7 @@ class Loop:
             resign_low=wilson(mistakes, checks)[0] if checks else math.nan,
             resign_high=wilson(mistakes, checks)[1] if checks else math.nan,
             exact=self.exact,
+            exact_steps=self.exact_steps,
         )
 
     def _is_draw(self, record: GameRecord) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfplay.report import LEARNER, LN_3, Point, Result, Status, clock, figure, percent, relative
+from selfplay.report import LEARNER, LN_3, Point, Result, Status, clock, figure, part, percent, relative
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,10 +89,7 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
     moves = "" if math.isnan(s.moves_per_second) else f"of {figure(s.moves_per_second)} moves/s"
     cached = [] if math.isnan(s.cache_hits) else [(2, "cache hits", percent(s.cache_hits), "of evaluations")]
     wrong = [(1, "wrong resigns", percent(s.resign_mistakes, 1), _checks(s))] if s.resign > 0 else []
-    kept = [
-        (1, f"kept, {name}", percent(one.kept, 1), f"{percent(one.optimal, 1)} optimal")
-        for name, one in s.exact.items()
-    ]
+    kept = [(1, f"kept, {name}", part(one.kept), f"{part(one.optimal)} optimal") for name, one in s.exact.items()]
     width, policy = min(width, 32), relative(s.policy_loss, s.uniform_loss)
     return [
         ("Self-play", [
@@ -104,10 +101,10 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
         ]),
         ("Learning", [
             (1, "steps", f"{s.steps:,}", f"network no. {s.version:,}"),
+            *kept,
             (1, "reuse", figure(s.reuse, ".2f"), target),
             (1, "policy loss", figure(s.policy_loss, ".3f"), f"{percent(policy, 1)} of uniform"),
             (1, "value loss", figure(s.value_loss, ".3f"), f"{percent(s.value_loss / LN_3, 1)} of ln 3"),
-            *kept,
             (2, "policy entropy", figure(s.policy_entropy, ".2f"), "nats"),
             (3, "value spread", figure(s.value_spread, ".2f"), ""),
             (3, "window", f"{s.window:,}", "positions"),
@@ -148,6 +145,8 @@ def _left(s: Status, width: int, height: int) -> "Text":
             break
     lines: list[Text] = []
     for title, rows in shown:
+        if not rows:
+            continue
         lines += [Text()] if level == 4 and lines else []
         lines.append(Text(" " + title, "bold cyan"))
         for _, label, value, note in rows:
@@ -250,6 +249,8 @@ Label = tuple[float, str, str]  # height, text, colour
 def draw(run_dir: Path, metrics: Sequence[Row], strength: Sequence[Result]) -> Path:
     """Write ``progress.png``, 1200 x 800: losses, strength, game length, endings, speed over minutes of training.
 
+    In a solved game the results kept take the place of game length.
+
     Args:
         run_dir: the run's folder; the picture replaces an older one there, atomically.
         metrics: rows of figures by the names of `Status`, with "seconds" of training in the whole run,
@@ -267,7 +268,7 @@ def draw(run_dir: Path, metrics: Sequence[Row], strength: Sequence[Result]) -> P
     end = rows[-1]["minutes"] if rows else 0.0
     _losses(axes[0, 1], rows, "value", ([0.0, end], [LN_3, LN_3]), "ln 3", "ln 3, which knows nothing")
     _strength(axes[0, 2], rows, strength)
-    if any("exact/search/kept" in row for row in rows):
+    if any("exact/search/kept" in row for row in rows):  # a solved game
         _exact(axes[1, 0], rows)
     else:
         _figure(axes[1, 0], rows, "game_length", "Games last {} plies", "plies, mean of the latest games")
@@ -297,7 +298,7 @@ def joined(metrics: Sequence[Row]) -> list[Row]:
         minutes = _number(row.get("seconds")) / 60
         while rows and _number(rows[-1].get("step")) > _number(row.get("step")):
             rows.pop()
-        if rows and "games" not in row:  # of a match, which began when the training had ended
+        if rows and any(name.startswith("strength/") for name in row):  # which began when the training had ended
             minutes = rows[-1]["minutes"]
         if math.isfinite(minutes):
             rows.append({**row, "minutes": minutes})
@@ -375,11 +376,11 @@ def _exact(axes: "Axes", rows: Sequence[Row]) -> None:
     """How often the moves keep the result that perfect play would bring, in games that are solved."""
     labels = []
     for name, colour in (("search", COLOURS[0]), ("policy", COLOURS[1])):
-        for what, style in (("kept", "-"), ("optimal", ":")):
-            curve = curve_of(rows, f"exact/{name}/{what}", 100)
-            plot(axes, curve, colour, 2.0 if what == "kept" else 1.4, style)
-            labels += [(curve[1][-1], f"{name}, {what}", colour)] if curve[1] else []
-    _frame(axes, f"{labels[0][0]:.1f} % of results are kept", "% of positions, by perfect play", rows)
+        kept = curve_of(rows, f"exact/{name}/kept", 100)
+        plot(axes, kept, colour)
+        plot(axes, curve_of(rows, f"exact/{name}/optimal", 100), colour, 1.4, ":")
+        labels.append((kept[1][-1], name, colour))
+    _frame(axes, f"{part(labels[0][0] / 100)} of results are kept", "% of positions; dotted: optimal moves", rows)
     axes.set_ylim(None, 100)
     label_lines(axes, labels)
 

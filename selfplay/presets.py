@@ -93,21 +93,23 @@ PRESETS = {
 
 BY_GAME: dict[GameName, dict[str, dict[str, Any]]] = {
     "shogi": {"actor": {"max_plies": 512}, "search": {"noise_alpha": 0.15}},
-}
-"""What another game has in every preset, whatever the machine."""
-
-SMALL_GAMES: dict[GameName, dict[str, dict[str, Any]]] = {
     "tic_tac_toe": {
         "actor": {"max_plies": 9, "random_plies": 6, "random_share": 0.5},
-        "network": {"blocks": 2, "channels": 32},
+        "search": {"noise_alpha": 2.0},
     },
     "connect_four": {
         "actor": {"max_plies": 42, "random_plies": 24, "random_share": 0.5},
-        "search": {"simulations": 64},
-        "learner": {"decay_steps": (25_000, 100_000)},
+        "search": {"noise_alpha": 1.4},
     },
 }
-"""What a small game has in the default preset, as measured in RESULTS.md."""
+"""What another game has in every preset, whatever the machine. As in AlphaZero, the noise goes by the number of legal
+moves, about ten divided by it. No game begins with random moves where none does in the preset."""
+
+SMALL_GAMES: dict[GameName, dict[str, dict[str, Any]]] = {
+    "tic_tac_toe": {"network": {"blocks": 2, "channels": 32}, "learner": {"reuse": 2.0}},
+    "connect_four": {"search": {"simulations": 64}, "learner": {"decay_steps": (25_000, 100_000)}},
+}
+"""What a small game has in the default preset beside that, as measured in RESULTS.md."""
 
 
 HELP = f"--preset NAME sets all that goes by the size of the machine; other flags come on top. Default: {DEFAULT}.\n\n"
@@ -163,4 +165,6 @@ def with_preset(config: Config, name: str) -> Config:
     for changes in (BY_GAME, SMALL_GAMES if name == DEFAULT else {}):
         game = changes.get(config.game, {})
         parts = {part: replace(settings, **game.get(part, {})) for part, settings in parts.items()}
+    plies = min(machine.actor.random_plies, parts["actor"].random_plies)
+    parts["actor"] = replace(parts["actor"], random_plies=plies)
     return replace(config, history=machine.history, **parts)

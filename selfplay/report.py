@@ -37,6 +37,7 @@ FILES = {
     "": "the games as text, for other programs",
     "metrics.jsonl": "all figures over time",
     "tensorboard": "the same for TensorBoard",
+    "evaluate.png": "its moves judged by perfect play, as a picture",
     "config.json": "the settings",
 }
 """What lies in a run directory, and what it is for; the summary lists what is there. The games as text have
@@ -90,7 +91,8 @@ class Status:
     resign_mistakes: float = math.nan  # share of them that the side did not lose, and its 95 % interval
     resign_low: float = math.nan
     resign_high: float = math.nan
-    exact: Mapping[str, "Totals"] = field(default_factory=dict)  # in solved games, by player; the latest known
+    exact: Mapping[str, "Totals"] = field(default_factory=dict)  # in solved games, by player; the latest known ...
+    exact_steps: int = 0  # ... which was found of the network after so many steps
 
 
 class Result(Protocol):
@@ -138,7 +140,7 @@ def alarms(status: Status) -> list[str]:
          "All positions get about the same value, the value head has collapsed: lower --learner.learning-rate."),
         (s.policy_loss > 1.005 * s.uniform_loss and s.steps >= 500,
          "The policy is worse than choosing evenly among the legal moves: lower --learner.learning-rate."),
-        (s.batch_fill < 0.5 * s.most_fill * (1 - known_before) and s.new_positions >= 1000,
+        (s.batch_fill < 0.5 * s.most_fill * (1 - known_before) and known_before < 0.8 and s.new_positions >= 1000,
          "Evaluation batches are less than half full, which wastes the device: play more games at once "
          "(--actor.games)."),
         (s.reuse < 0.5 * s.reuse_target and s.steps >= 500 and s.seconds > 120,
@@ -168,6 +170,11 @@ def figure(value: float, form: str = ",.0f", unit: str = "") -> str:
 
 def percent(share: float, digits: int = 0) -> str:
     return figure(100 * share, f".{digits}f", " %")
+
+
+def part(share: float) -> str:
+    """A share to a tenth of a percent. 100.0 % is all: what falls short of it is not rounded up to it."""
+    return percent(share if share == 1.0 else min(share, 0.999), 1)
 
 
 def clock(seconds: float) -> str:
@@ -214,7 +221,7 @@ def plain_line(status: Status) -> str:
     if s.resign > 0:
         parts.append(f"given up wrongly {resignation(s)}")
     if s.exact:
-        kept = ", ".join(f"{name} {percent(one.kept, 1)}" for name, one in s.exact.items())
+        kept = ", ".join(f"{name} {part(one.kept)}" for name, one in s.exact.items())
         parts.append(f"results kept: {kept}")
     return "  ".join(parts)
 
@@ -246,14 +253,15 @@ def _sections(
         learned.append((f"against {match.opponent}", score + f"+{match.wins} ={match.draws} -{match.losses}"))
     if s.resign > 0:
         learned.append(("given up wrongly", resignation(s)))
-    for name, one in s.exact.items():
-        kept = f"{percent(one.kept, 1)} of {one.positions:,} positions, optimal in {percent(one.optimal, 1)}"
+    earlier = f", at {s.exact_steps:,} steps" if s.exact_steps != s.steps else ""
+    for name, one in s.exact.items() if s.exact_steps else ():
+        kept = f"{part(one.kept)} of {one.positions:,} positions, optimal in {part(one.optimal)}{earlier}"
         learned.append((f"result kept, {name}", kept))
     named = [(name or s.text_file, text) for name, text in FILES.items()]
     files = [(name, text) for name, text in named if name and (s.run_dir / name).exists()]
     if picture is not None:
         name = picture.name if picture.parent == s.run_dir else str(picture)
-        files.insert(0, (name, "losses, strength, game length and draws as a picture"))
+        files.insert(0, (name, "losses, strength and the games as a picture"))
     return [
         (f"What was learned in {clock(s.seconds)}", learned),
         ("Where the time went", _time_spent(s)),

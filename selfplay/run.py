@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from games.solved import SOLVED
 from rlcore import checkpoint
 from rlcore.cache import CachedEvaluator
 from rlcore.evaluators import NetworkEvaluator
@@ -252,11 +253,14 @@ class Run:
         where = "" if self.config.run_dir is None else f" --run-dir {folder}"
         python, options = _python(), f"--game {self.game.name}"
         more = " --max-positions 0" if self.is_complete else ""
-        return [
+        steps = [
             ("go on training", f"{python} scripts/selfplay.py {options}{where}{more}"),
             ("play against it", f"{python} scripts/play.py {options}{where}"),
             ("measure its strength", f"{python} scripts/match.py {options} --engine {folder}"),
         ]
+        if self.game.name in SOLVED:
+            steps.append(("judge its moves", f"{python} scripts/evaluate.py {options} --engine {folder}"))
+        return steps
 
     # --- going on ----------------------------------------------------------------------------------------------------
 

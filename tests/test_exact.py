@@ -48,7 +48,7 @@ def whole(request):
 
 @pytest.mark.parametrize("game", [TIC_TAC_TOE, CONNECT_FOUR], ids=lambda game: game.name)
 def test_the_scores_by_hand_are_the_solvers(game):
-    for state, scores in zip(*by_hand(game), strict=True):
+    for state, scores in zip(*by_hand(game)[:2], strict=True):
         assert exact_scores(game, state).tolist() == scores.tolist()
 
 

@@ -62,13 +62,12 @@ def test_what_goes_by_the_game_is_the_same_on_every_machine(settings, tmp_path, 
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_small_game_has_settings_of_its_own_on_two_cores_and_on_no_other_machine(name):
+def test_a_small_game_is_short_on_every_machine_and_has_a_search_of_its_own_on_two_cores(name):
     chess, small = (with_preset(Config(game=game), name) for game in ("chess", "connect_four"))
-    if name == DEFAULT:
-        assert (small.actor.random_share, small.search.simulations, small.actor.max_plies) == (0.5, 64, 42)
-        assert small.network == chess.network
-    else:
-        assert replace(small, game="chess") == chess
+    assert (small.actor.max_plies, small.actor.random_share, small.search.noise_alpha) == (42, 0.5, 1.4)
+    assert small.actor.random_plies == (0 if name == "alphazero" else 24)
+    assert small.network == chess.network
+    assert small.search.simulations == (64 if name == DEFAULT else chess.search.simulations)
 
 
 def test_another_game_has_its_own_folder_and_resumes_with_its_own_settings(settings, tmp_path, monkeypatch):
@@ -131,7 +130,7 @@ def test_help_shows_what_the_game_will_have(tmp_path):
     command = [sys.executable, script, "--game", "shogi", "--run-dir", str(tmp_path), "--help"]
     text = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     assert "In shogi each has actor.max-plies 512, search.noise-alpha 0.15." in text
-    assert re.search(r"In connect_four two-cores has actor.max-plies 42, .*search.simulations 64, learner.decay", text)
+    assert re.search(r"In connect_four two-cores has search.simulations 64, learner.decay", text)
     assert re.search(r"--actor.max-plies INT[^-]*\(default:[\s│]*512\)", text)
     assert re.search(r"--search.noise-alpha FLOAT[^-]*\(default:[\s│]*0.15\)", text)
 

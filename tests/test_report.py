@@ -135,7 +135,7 @@ def test_80_columns_hold_every_important_figure_and_the_whole_board() -> None:
 
 
 def test_how_near_a_solved_game_is_to_perfect_play_is_shown_everywhere() -> None:
-    shown = status(exact=EXACT)
+    shown = status(exact=EXACT, exact_steps=1270)
     screen_text = "\n".join(rendered(shown, 80, 23))
     for words in ("kept, policy", "88.7 %", "kept, 100 sims", "97.5 %", "90.2 % optimal", "max plies"):
         assert words in screen_text
@@ -143,6 +143,9 @@ def test_how_near_a_solved_game_is_to_perfect_play_is_shown_everywhere() -> None
     text = summary(shown, [], None, [])
     assert re.search(r"result kept, policy +88\.7 % of 1,000 positions, optimal in 70\.6 %", text)
     assert re.search(r"result kept, 100 sims +97\.5 % of 1,000 positions, optimal in 90\.2 %", text)
+    text = summary(status(exact=EXACT, exact_steps=1000), [], None, [])
+    assert "97.5 % of 1,000 positions, optimal in 90.2 %, at 1,000 steps" in text
+    assert "kept" not in summary(status(exact=EXACT), [], None, [])  # of the untrained network
     assert "kept" not in plain_line(status()) + summary(status(), [], None, []) + "\n".join(rendered(status(), 80, 40))
 
 
@@ -392,6 +395,7 @@ def test_a_healthy_run_and_one_that_just_began_raise_no_alarm() -> None:
         ("falls behind", {"reuse": 1.0}, {"reuse": 1.0, "seconds": 60.0}),
         ("falls behind", {"reuse": 1.0}, {"reuse": 1.0, "reuse_target": NAN}),
         ("half full", {"batch_fill": 0.29, "cache_hits": 0.4}, {"batch_fill": 0.31, "cache_hits": 0.4}),
+        ("half full", {"batch_fill": 0.1, "cache_hits": 0.79}, {"batch_fill": 0.01, "cache_hits": 0.81}),
         ("half full", {"batch_fill": 0.2, "most_fill": 0.42}, {"batch_fill": 0.3, "most_fill": 0.42}),
         ("learner is starved", {"shares": {"learn": 0.04, "wait": 0.96}}, {"shares": {"learn": 0.1, "wait": 0.9}}),
         ("idle", {"shares": {"idle": 0.31}}, {"shares": {"idle": 0.29}}),
