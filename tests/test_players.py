@@ -119,7 +119,7 @@ def test_the_policy_sees_the_games_it_is_asked_about_with_their_past():
 
 def test_perfect_play_lets_no_result_slip(tic_tac_toe):
     chosen = answers(TIC_TAC_TOE, PerfectPlayer(TIC_TAC_TOE), tic_tac_toe.states, seed=1)
-    for state, scores, action in zip(*tic_tac_toe, chosen, strict=True):
+    for state, scores, action in zip(*tic_tac_toe[:2], chosen, strict=True):
         assert scores[game_help.legal(TIC_TAC_TOE, state).tolist().index(action)] == scores.max()
 
 

@@ -164,7 +164,8 @@ def test_the_first_player_wins_by_the_middle_column():
 def test_tic_tac_toe_is_scored_in_every_position():
     """4,520 of the 5,478 positions are not over; with perfect play it is a draw."""
     game = games.load("tic_tac_toe")
-    states, scores = sample(game)
+    states, scores, whole = sample(game)
+    assert whole
     assert len(states) == len(scores) == 4520
     assert scores[0].tolist() == [0] * 9
     best = {int(state["key"]): found.max() for state, found in zip(states, scores, strict=True)}
