@@ -26,7 +26,8 @@ A game is a module of free jitted functions over one row of a structured array (
     FILE_SUFFIX     str           what the name of such a file ends in
     COMMENT         str           what a line begins with that readers of such files pass over, between games too
     show(state)                                         the position as a small picture in text
-    Ending          IntEnum       why a game ended, 0 = it goes on; MAX_PLIES and RESIGNATION among its names
+    Ending          IntEnum       why a game ended, 0 = it goes on; MAX_PLIES, RESIGNATION, TIME and AGREEMENT
+                                  among its names
     read_puzzles(lines) -> list                         puzzles with their solutions, where the game has such
     SYMMETRIES      Symmetries    see ``rlcore.symmetry``, where the game has such
 
