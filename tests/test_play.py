@@ -52,7 +52,7 @@ def session(typed: str, player=None, side="first", start="startpos", ascii=True,
     sys.stdin = io.StringIO(typed.replace(";", "\n"))
     try:
         with contextlib.redirect_stdout(said):
-            assert play(game, player or RandomPlayer(game), side, ascii, start, seed=1) == 0
+            assert play(game, [player or RandomPlayer(game)], side, ascii, start, seed=1) == 0
     finally:
         sys.stdin = before
     return said.buffer.getvalue().decode()
@@ -283,7 +283,7 @@ def test_every_ending_has_words(name) -> None:
 
 def test_a_game_without_a_view_is_one_clear_line() -> None:
     with pytest.raises(NoView, match="go cannot be played in a terminal yet"):
-        play(replace(CHESS, name="go"), RandomPlayer(CHESS), "first", True)
+        play(replace(CHESS, name="go"), [RandomPlayer(CHESS)], "first", True)
 
 
 # --- saving ----------------------------------------------------------------------------------------------------------
@@ -358,6 +358,7 @@ def test_the_command_says_what_is_wrong(tmp_path, arguments, wrong) -> None:
 # --- shogi -----------------------------------------------------------------------------------------------------------
 
 SHOGI = games.load("shogi")
+ENTERED = "1K7/GGGG1SSSS/RR1BB4/9/9/9/9/9/8k b - 1"
 IN_HAND = "4k4/9/9/9/9/9/9/9/4K4 b R2Pb 1"
 
 
@@ -465,7 +466,7 @@ def test_shogi_endings_are_named() -> None:
     out_and_back = Scripted("5a4a 4a5a " * 6, SHOGI)
     said = session("5i4i;4i5i;" * 6, out_and_back, game=SHOGI, start="4k4/9/9/9/9/9/9/9/4K4 b P 1")
     assert "The same position for the fourth time (sennichite): the game is drawn.\n" in said
-    said = session("", game=SHOGI, start="1K7/GGGG1SSSS/RR1BB4/9/9/9/9/9/8k b - 1")
+    said = session("declare", game=SHOGI, start=ENTERED)
     assert said.endswith("The king has entered the opponent's camp with enough pieces (declaration): Black wins.\n")
 
 
@@ -482,7 +483,7 @@ def test_a_game_is_saved_in_the_format_that_the_suffix_names(tmp_path) -> None:
     typed = f"7g7f;resign;save {tmp_path}/a.kif;save {tmp_path}/b.KIF;save {tmp_path}/c.csa;save {tmp_path}/d.pgn;save"
     said = session(typed, Scripted("3c3d", SHOGI), side="black", game=SHOGI)
     assert said.endswith("Say where to, as in: save game.csa or game.kif\n")
-    assert "It cannot be saved there: a game's file ends in .csa or .kif, not in '.pgn'." in said
+    assert "It cannot be saved there: a game's file ends in .csa or .kif or .kifu, not in '.pgn'." in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.kif", "b.KIF", "c.csa"]
     (kif,), (again,), (csa,) = (
         reader(SHOGI.decode((tmp_path / name).read_bytes()))
