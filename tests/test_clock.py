@@ -39,6 +39,7 @@ def test_byoyomi_comes_anew_with_every_move_once_the_main_time_is_used_up() -> N
         assert not clock.is_up(0)
         clock.press()
         assert clock.left(0) == left
+    assert (clock.text(0), clock.text(1)) == ("byoyomi 0:30", "1:00")
     clock.start(0)
     time.seconds += 30
     assert clock.is_up(0)

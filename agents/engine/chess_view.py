@@ -50,7 +50,7 @@ class ChessView:
     notation = "fen"
     above, ranks = 0, 8
     numbers = 1
-    draws = "Threefold repetition and fifty moves end"
+    draws = "threefold repetition and fifty moves need no claim"
     formats = (Format("pgn", write_pgn, _read_pgn),)
 
     def draw(self, state: Row, last: Sequence[int], turned: bool) -> list[str]:

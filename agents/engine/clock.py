@@ -94,6 +94,11 @@ class Clock:
         """Whether a side has no time left."""
         return self.left(side) <= 0.0
 
+    def text(self, side: int) -> str:
+        """What a side's clock shows: its main time, and once that is used up its byoyomi."""
+        main = self._main_left(side)
+        return time_text(main) if main or not self.control.byoyomi else f"byoyomi {time_text(self.left(side))}"
+
     def share(self, side: int) -> float:
         """Seconds that a side does well to use for its next move."""
         increment, byoyomi = self.control.increment, self.control.byoyomi

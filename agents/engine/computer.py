@@ -14,7 +14,7 @@ from rlcore.jit import Array
 from rlcore.search import Search, SearchResult
 from rlcore.tree import EDGE_LOST, EDGE_WON
 
-__all__ = ["USUAL", "BadLevel", "Computer", "Level", "Opinion", "parse_level"]
+__all__ = ["BadLevel", "Computer", "Level", "Opinion", "parse_level"]
 
 _MOST_SIMULATIONS = 100_000
 _MOST_SECONDS = 3600.0
@@ -41,9 +41,6 @@ class Level(NamedTuple):
         if self.seconds:
             return f"about {self.seconds:g} s a move"
         return f"{self.simulations:,} simulation{'s' * (self.simulations != 1)}"
-
-
-USUAL = Level(simulations=200)
 
 
 def parse_level(text: str) -> Level:
@@ -75,7 +72,7 @@ class Opinion(NamedTuple):
     draw: float
     """Probability of a draw."""
     candidates: list[tuple[int, float]]
-    """The moves it likes best, and how much: shares of 1."""
+    """``action`` and the moves that it likes best beside it, and how much: shares of 1."""
     variation: list[int]
     """How it expects play to go on, ``action`` first."""
     simulations: int
@@ -86,22 +83,22 @@ class Computer:
     """A player that plays at most one game at a time.
 
     Args:
-        level: how much it searches; of no effect where it does not.
+        level: how much it searches, where it does; none = as it is made.
         seed: decides its random choices.
     """
 
-    def __init__(self, player: Player, level: Level, seed: int) -> None:
+    def __init__(self, player: Player, level: Level | None, seed: int) -> None:
         self._player = player
         self._rng = np.array([seed], np.uint64)
         self._speed = 0.0  # simulations a second, of the last search; 0 before the first
         self._search: Search | None = None
-        self.level = level
+        self._name = player.name
+        self.level = level or Level(simulations=1)
         if isinstance(player, SearchPlayer):
             self._search = player.search
-            # Its name ends with what the level says.
-            self._name = player.name.removesuffix(f", {player.search.config.simulations} simulations")
-        else:
-            self._name = player.name
+            own = player.search.config.simulations
+            self._name = player.name.removesuffix(f", {own} simulations")  # the level says that
+            self.level = level or Level(simulations=own)
 
     @property
     def name(self) -> str:
@@ -127,15 +124,16 @@ class Computer:
         """What it thinks of the newest position, which leaves its later choices as they are. It must be one that
         thinks."""
         result = self._think(board, self._rng.copy(), math.inf)
-        policy = result.policy[0, : int(result.counts[0])]
-        best = np.argsort(-policy, kind="stable")[:_CANDIDATES]
+        count = int(result.counts[0])
+        legal, policy = result.legal[0, :count], result.policy[0, :count]
         action, (value, draw) = int(result.actions[0]), (float(number) for number in result.values[0])
+        best = np.lexsort((-policy, legal != action))[:_CANDIDATES]
         assert self._search is not None
         return Opinion(
             action,
             value,
             draw,
-            [(int(result.legal[0, i]), float(policy[i])) for i in best],
+            [(int(legal[i]), float(policy[i])) for i in best],
             _variation(self._search, action),
             int(result.visits[0].sum()),
         )

@@ -33,7 +33,7 @@ class _GridView:
     glyphs = ""
     notation = "position"
     above, numbers = 0, 1
-    draws = "A full board ends"
+    draws = "a full board is one anyway"
 
     @property
     def formats(self) -> Sequence[Format]:

@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TextIO, TypeVar
 
-from agents.engine.clock import time_text
 from agents.engine.session import Session
 from agents.engine.views import View
 
@@ -70,8 +69,8 @@ class Screen:
         above, below = (0, 1) if self.turned else (1, 0)
         head, foot = [taken[above]], [taken[below]]  # beside whoever took them
         if (clock := session.clock) is not None:
-            head.append(f"{view.sides[above]} {time_text(clock.left(above))}")
-            foot.insert(0, f"{view.sides[below]} {time_text(clock.left(below))}")
+            head.append(f"{view.sides[above]} {clock.text(above)}")
+            foot.insert(0, f"{view.sides[below]} {clock.text(below)}")
         return [*head, *self._move_list(session, view.ranks - len(head + foot)), *foot]
 
     def _move_list(self, session: Session, lines: int) -> list[str]:

@@ -80,8 +80,10 @@ class Session:
 
     @property
     def adviser(self) -> Computer:
-        """Whom to ask about the position: the computer on turn, else the one that plays along."""
-        return self.computers[self.board.turn] or self._adviser
+        """Whom to ask about the position: a computer that thinks, first of all the one on turn."""
+        turn = self.board.turn
+        asked = [one for one in (self.computers[turn], self.computers[1 - turn], self._adviser) if one is not None]
+        return next((one for one in asked if one.thinks), asked[0])
 
     @property
     def people(self) -> list[int]:

@@ -56,7 +56,7 @@ class ShogiView:
     notation = "sfen"
     above, ranks = 1, 9
     numbers = 2
-    draws = "Sennichite, the fourth repetition, ends"
+    draws = "sennichite, the fourth repetition, needs no claim"
     formats = (
         Format("csa", write_csa, _read_csa),
         Format("kif", write_kif, _read_kif),
@@ -151,12 +151,12 @@ class ShogiView:
         hand = [kind for kind, count in enumerate(hands_of(state)[side]) for _ in range(count)]
         points = sum(5 if code in _BIG else 1 for code in own + hand) - 1
         if int(KING) not in own:
-            return "your king is not in the opponent's camp, the last three ranks"
+            return "your king is not in the opponent's camp"
         if in_check(state):
             return "your king is in check"
         if len(own) <= 10:
-            return f"beside the king you have {len(own) - 1} of the ten pieces that must stand in the opponent's camp"
-        return f"you have {points} of the {28 - side} points that you need in the opponent's camp and in hand"
+            return f"beside your king {len(own) - 1} pieces stand in the opponent's camp, and ten must"
+        return f"you have {points} points in the opponent's camp and in hand, and need {28 - side}"
 
     def reason(self, ending: int) -> str:
         """Why the game is over, as the beginning of a sentence."""
@@ -168,5 +168,5 @@ class ShogiView:
             Ending.DECLARATION: "The king has entered the opponent's camp with enough pieces (declaration)",
             Ending.RESIGNATION: "Resignation",
             Ending.TIME: "The time is up",
-            Ending.AGREEMENT: "Agreement (jishogi)",
+            Ending.AGREEMENT: "Agreement",
         }.get(Ending(ending), Ending(ending).name.lower().replace("_", " "))

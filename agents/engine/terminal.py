@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from agents.engine import files
-from agents.engine.clock import BadClock, Clock, TimeControl, parse_clock, time_text
-from agents.engine.computer import USUAL, BadLevel, Computer, Level, Opinion, parse_level
+from agents.engine.clock import BadClock, Clock, TimeControl, parse_clock
+from agents.engine.computer import BadLevel, Computer, Level, Opinion, parse_level
 from agents.engine.files import BadFile
 from agents.engine.screen import Looks, Screen
 from agents.engine.session import Session
@@ -33,14 +33,14 @@ _HELP = """\
 a move      {view.examples}; {view.special}
 moves       all legal moves; moves {view.square}: those from or to a square
 hint        what the engine would play
-eval        how the game may end, the best moves, and the play expected from here
+eval        how the game may end, the best moves, the play expected from here
 undo        take back your last move and the answer to it
 flip        turn the board round; you keep your side
-draw        offer a draw. {view.draws} a game by itself
+draw        offer a draw; {view.draws}
 {declare}resign      give the game up
 level 800   let the engine search so many positions a move; level 2s: so long
-clock 5+3   a clock for each side: minutes + seconds a move; clock 10/30: minutes,
-            then seconds for each move; clock off
+clock 5+3   clocks: 5 minutes + 3 seconds a move; clock 10/30: 10 minutes, then
+            30 seconds for each move; clock off
 {view.notation:<12}the position as text
 save FILE   write the game so far to a new file
 load FILE   go on from the last position of a game in a file
@@ -48,7 +48,7 @@ new         begin another game, the same side
 go          let two engines play on
 help        this list
 quit        leave; so do Ctrl-D and Ctrl-C"""
-_DECLARE = "declare     declare that you have won: the king has entered the camp (27 points)\n"
+_DECLARE = "declare     you have won: your king has entered the camp (27 points)\n"
 
 
 class BadSides(ValueError):
@@ -276,7 +276,7 @@ class Terminal:
             return False
         mine = self.screen.think(lambda: opponent.opinion(self.session.board)).value
         if mine < 0.0:
-            print(f"{side} declines: it expects more than a draw. {self.view.draws} a game by itself.")
+            print(f"{side} declines: it expects more than a draw.")
         return mine >= 0.0
 
     def _declare(self, _rest: str) -> None:
@@ -284,7 +284,7 @@ class Terminal:
             return
         board = self.session.board
         if not board.may_declare:
-            print(f"You cannot declare that you have won: {self.view.why_not_declare(board.state)}.")
+            print(f"You cannot declare a win: {self.view.why_not_declare(board.state)}.")
             return
         board.declare()
         print(self.session.result())
@@ -377,7 +377,7 @@ class Terminal:
             return "Game over> "
         if not session.people:
             return "Stopped> "
-        left = f" ({time_text(session.clock.left(session.board.turn))})" if session.clock else ""
+        left = f" ({session.clock.text(session.board.turn)})" if session.clock else ""
         return f"{self.view.sides[session.board.turn]} to move{left}> "
 
 
@@ -388,7 +388,7 @@ def play(
     ascii: bool,
     start: str = "startpos",
     seed: int | None = None,
-    level: Level = USUAL,
+    level: Level | None = None,
     control: TimeControl | None = None,
 ) -> int:
     """A session in this process's terminal; returns the exit code.
@@ -398,7 +398,7 @@ def play(
         side: the person's, by order or by the game's name for it; both, or none.
         ascii: letters instead of glyphs.
         seed: decides the players' random choices, and the side where it is random; none = another every time.
-        level: how much the players search, those that do.
+        level: how much the players search, those that do; none = as they are made.
         control: the time that each side has; none = no clocks.
 
     Raises:

@@ -66,7 +66,7 @@ class View(Protocol):
     numbers: int
     """By how much the number of a move grows with a move of both sides: 1 in chess, 2 where each move has its own."""
     draws: str
-    """What ends a game as drawn by the rules, as the beginning of a sentence."""
+    """What is a draw by the rules without an offer, as the end of a sentence."""
     formats: Sequence[Format]
     """Of files; the usual one first."""
 
