@@ -110,6 +110,13 @@ class Computer:
         """Whether it searches: only then has it levels and opinions."""
         return self._search is not None
 
+    def get_ready(self, board: Board) -> None:
+        """Load and measure what a clock must not pay for; done once."""
+        if self._search is not None and not self._speed:
+            search = self._new_search(_PROBE)
+            for _ in range(2):  # the first may have to load, or even compile, kernels
+                self._run(search, board, self._rng.copy())
+
     def choose(self, board: Board, seconds: float = math.inf) -> int:
         """The action it plays.
 
@@ -139,36 +146,32 @@ class Computer:
         )
 
     def _think(self, board: Board, rng: Array, seconds: float) -> SearchResult:
-        search = self._sized(board, min(seconds, self.level.seconds or math.inf))
-        before = search.seconds
-        result = self._run(search, board, rng)
-        self._speed = search.config.simulations / max(search.seconds - before, 1e-6)
-        return result
+        seconds = min(seconds, self.level.seconds or math.inf)
+        if seconds < math.inf:
+            self.get_ready(board)
+        return self._run(self._sized(seconds), board, rng)
 
     def _run(self, search: Search, board: Board, rng: Array) -> SearchResult:
+        """A search, by which the speed is measured."""
         assert isinstance(self._player, SearchPlayer)
-        return search.run(board.history, board.games, self._player.evaluator, rng)
+        before = search.seconds
+        result = search.run(board.history, board.games, self._player.evaluator, rng)
+        # What has been proven needs no more simulations, so there may be fewer than asked for.
+        made = int(search.tree.nodes[0, 0]["visits"] - search.tree.begun[0])
+        if made >= _PROBE or not self._speed:
+            self._speed = max(made, 1) / max(search.seconds - before, 1e-6)
+        return result
 
-    def _sized(self, board: Board, seconds: float) -> Search:
+    def _sized(self, seconds: float) -> Search:
         """A search of as many simulations as the level, and the time for the move, allow."""
         assert self._search is not None
         wanted = self.level.simulations or _MOST_SIMULATIONS
         if seconds < math.inf:
-            if not self._speed:
-                self._measure(board)
             wanted = max(min(wanted, int(self._speed * seconds)), 1)
         now = self._search.config.simulations
         if wanted != now and (not self.level.seconds or not 1 / _ALIKE < wanted / now < _ALIKE):
             self._search = self._new_search(wanted)
         return self._search
-
-    def _measure(self, board: Board) -> None:
-        """The speed of a short search; one before it, which may have to load kernels, does not count."""
-        search = self._new_search(_PROBE)
-        for _ in range(2):
-            before = search.seconds
-            self._run(search, board, self._rng.copy())
-        self._speed = _PROBE / max(search.seconds - before, 1e-6)
 
     def _new_search(self, simulations: int) -> Search:
         assert self._search is not None

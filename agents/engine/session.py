@@ -130,12 +130,12 @@ class Session:
         if self.board.may_declare:
             self.board.declare()
             return
-        self.start_clock()
         if self.clock is None:
-            action = computer.choose(self.board)
-        else:
-            action = computer.choose(self.board, self.clock.share(self.board.turn))
-        self.play(action)
+            self.play(computer.choose(self.board))
+            return
+        computer.get_ready(self.board)
+        self.start_clock()
+        self.play(computer.choose(self.board, self.clock.share(self.board.turn)))
 
     def undo(self) -> bool:
         """Back to where a person was last to move; False where no move of theirs can be taken back."""
