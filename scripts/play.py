@@ -45,7 +45,8 @@ def main() -> int:
         game, level = load(s.game), computer.parse_level(s.level)
         control = clock.parse_clock(s.clock) if s.clock else None
         names = s.engine or (default_engine(game, print),)
-        players = [make_player(game, name, 1, level.simulations or None, warn=print) for name in names]
+        # The number decides how many positions are evaluated together: seconds are enough for many.
+        players = [make_player(game, name, 1, level.simulations or 400, warn=print) for name in names]
         return terminal.play(game, players, s.side, s.ascii, s.fen, level=level, control=control)
     except KeyboardInterrupt:
         return 130

@@ -3,6 +3,7 @@
 import pytest
 
 from agents.engine.clock import BadClock, Clock, TimeControl, parse_clock, time_text
+from agents.engine.time_control import limits_of
 
 
 class Time:
@@ -58,14 +59,15 @@ def test_starting_a_running_clock_again_gives_no_time_back() -> None:
     assert clock.left(0) == 20  # no increment, and it stands
 
 
-def test_a_share_is_never_more_than_what_is_left() -> None:
+def test_what_a_search_is_told_keeps_it_from_losing_on_time() -> None:
     time = Time()
     for text in ("5+3", "0+1", "0/1", "0.01", "10/30", "0.05+10"):
         clock = Clock(parse_clock(text), time)
         for _ in range(200):
             clock.start(0)
-            assert 0 < clock.share(0) <= 0.7 * clock.left(0) + 1e-9, text
-            time.seconds += clock.share(0)
+            limits = limits_of(clock.allowance(), 0, 100)
+            assert 0 < limits.soft <= limits.hard < clock.left(0), text
+            time.seconds += limits.hard
             assert not clock.is_up(0), text
             clock.press()
 

@@ -241,7 +241,8 @@ def test_hint_and_eval_come_from_the_search() -> None:
     said = session("hint;eval;Rd8", make_player(CHESS, "untrained", 1), start=mate)
     assert "The engine would play Rd8# (d1d8)." in said
     assert re.search(r"White wins (\d+)%, draw \d+%, Black wins (\d+)%\.", said)
-    assert "The engine's choice here: Rd8# 100%" in said
+    assert "White wins by force in 1 move.\n" in said
+    assert re.search(r"play as it may go on:\n  Rd8#  100%\n  \S+ ", said)
     assert "Checkmate: White wins." in said
     figures = re.search(r"White wins (\d+)%, draw \d+%, Black wins (\d+)%\.", said)
     assert figures
@@ -261,16 +262,17 @@ def test_asking_for_a_hint_does_not_change_the_answer() -> None:
 
 
 def test_the_play_that_the_engine_expects() -> None:
-    """White mates in two; the line is a legal one that ends in mate."""
-    said = session("eval", make_player(CHESS, "untrained", 1, 3000), start="6k1/5ppp/8/8/8/8/r4PPP/1R4K1 w - - 0 1")
-    assert "The engine's choice here: Rb8# 100%" in said
-    assert re.search(r"The play it expects, after [\d,]+ simulations:\n  Rb8#\n", said)
-    said = session("pv", make_player(CHESS, "untrained", 1, 300))
-    (line,) = re.findall(r"simulations:\n  (.*)\n", said)
-    board = Board(CHESS)
-    for name in line.split():
-        board.play(CHESS.from_san(board.state, name))
-    assert len(board.actions) > 1
+    said = session("pv", make_player(CHESS, "untrained", 1, 4000), start="kbK5/pp6/1P6/8/8/8/8/R7 w - - 0 1")
+    assert "White wins by force in 2 moves.\n" in said
+    assert re.search(r"^  Ra6   100%  (bxa6 b7#|B\S+ Rxa7#)$", said, re.M)
+    said = session("pv", make_player(CHESS, "untrained", 1))
+    rows = re.findall(r"^  (\S+) +\d+%  (.+)$", said, re.M)
+    assert len(rows) == 3
+    for move, others in rows:
+        board = Board(CHESS)
+        for name in (move, *others.split()):
+            board.play(CHESS.from_san(board.state, name))
+    assert re.search(r"^\(200 simulations, \d+\.\d s\)$", said, re.M)
 
 
 def test_levels_in_simulations_and_in_seconds() -> None:

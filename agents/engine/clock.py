@@ -5,14 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agents.engine.time_control import Allowance
 from games.errors import shown
 
 __all__ = ["BadClock", "Clock", "TimeControl", "parse_clock", "time_text"]
-
-_MOVES_TO_GO = 30
-"""A side's main time is to last for so many more moves."""
-_SAFE = 0.7
-"""Of the time that comes anew with each move, a side plans with so much: thinking may take longer than planned."""
 
 
 class BadClock(ValueError):
@@ -99,11 +95,11 @@ class Clock:
         main = self._main_left(side)
         return time_text(main) if main or not self.control.byoyomi else f"byoyomi {time_text(self.left(side))}"
 
-    def share(self, side: int) -> float:
-        """Seconds that a side does well to use for its next move."""
-        increment, byoyomi = self.control.increment, self.control.byoyomi
-        planned = self._main_left(side) / _MOVES_TO_GO + _SAFE * (increment + byoyomi)
-        return min(planned, _SAFE * self.left(side))
+    def allowance(self) -> Allowance:
+        """The same for a search."""
+        main = [int(1000 * self._main_left(side)) for side in (0, 1)]
+        increment, byoyomi = (int(1000 * seconds) for seconds in (self.control.increment, self.control.byoyomi))
+        return Allowance(time=(main[0], main[1]), increment=(increment, increment), byoyomi=byoyomi)
 
     def _main_left(self, side: int) -> float:
         used = self._now() - self._since if self._running == side else 0.0

@@ -1,27 +1,25 @@
 """A player at one board: how much it thinks, what it plays, what it expects."""
 
 import dataclasses
-import math
 import re
 from typing import NamedTuple
 
 import numpy as np
 
 from agents.engine.board import Board
+from agents.engine.thinker import Brain, Report, Task, Thinker
+from agents.engine.time_control import Allowance, limits_of
 from agents.players import Player, SearchPlayer
 from games.errors import shown
-from rlcore.jit import Array
-from rlcore.search import Search, SearchResult
-from rlcore.tree import EDGE_LOST, EDGE_WON
 
-__all__ = ["BadLevel", "Computer", "Level", "Opinion", "parse_level"]
+__all__ = ["BadLevel", "Computer", "Level", "parse_level"]
 
 _MOST_SIMULATIONS = 100_000
 _MOST_SECONDS = 3600.0
-_PROBE = 32
-"""Simulations that the speed is first measured by."""
-_ALIKE = 1.5
-"""A tree is kept from move to move while the number of simulations changes by no more than this factor."""
+_TREE_BYTES = 256 << 20
+"""Memory of a search tree: room for the most simulations of any game here."""
+_OVERHEAD = 100
+"""Milliseconds that a move may cost beyond the search, where a clock runs."""
 _CANDIDATES = 3
 """Moves that an opinion compares."""
 
@@ -35,7 +33,6 @@ class Level(NamedTuple):
 
     simulations: int = 0
     seconds: float = 0.0
-    """About so long: as many simulations as take that time at the speed of the last move."""
 
     def __str__(self) -> str:
         if self.seconds:
@@ -62,25 +59,11 @@ def parse_level(text: str) -> Level:
     return Level(seconds=seconds)
 
 
-class Opinion(NamedTuple):
-    """What a search thinks of a position; of the side to move, where a side is meant."""
-
-    action: int
-    """What it would play."""
-    value: float
-    """What it expects, in [-1, 1]."""
-    draw: float
-    """Probability of a draw."""
-    candidates: list[tuple[int, float]]
-    """``action`` and the moves that it likes best beside it, and how much: shares of 1."""
-    variation: list[int]
-    """How it expects play to go on, ``action`` first."""
-    simulations: int
-    """What it rests upon."""
-
-
 class Computer:
-    """A player that plays at most one game at a time.
+    """A player that plays one game at a time, its moves and its advice from a tree each.
+
+    Its search is not the one that a run was trained with, but the one that GUIs are given (``Thinker``), which may end
+    at any time.
 
     Args:
         level: how much it searches, where it does; none = as it is made.
@@ -90,15 +73,19 @@ class Computer:
     def __init__(self, player: Player, level: Level | None, seed: int) -> None:
         self._player = player
         self._rng = np.array([seed], np.uint64)
-        self._speed = 0.0  # simulations a second, of the last search; 0 before the first
-        self._search: Search | None = None
         self._name = player.name
+        self._playing: Thinker | None = None
+        self._advising: Thinker | None = None
+        self._is_ready = False
         self.level = level or Level(simulations=1)
         if isinstance(player, SearchPlayer):
-            self._search = player.search
-            own = player.search.config.simulations
-            self._name = player.name.removesuffix(f", {own} simulations")  # the level says that
+            search = player.search
+            own = search.config.simulations
             self.level = level or Level(simulations=own)
+            self._name = player.name.removesuffix(f", {own} simulations")  # the level says that
+            brain = Brain(self._name, player.evaluator, search.config, search.planes_history)
+            self._playing = Thinker(search.game, brain, _TREE_BYTES)
+            self._advising = Thinker(search.game, brain, _TREE_BYTES)  # so that advice does not help it
 
     @property
     def name(self) -> str:
@@ -108,94 +95,48 @@ class Computer:
     @property
     def thinks(self) -> bool:
         """Whether it searches: only then has it levels and opinions."""
-        return self._search is not None
+        return self._playing is not None
 
-    def get_ready(self, board: Board) -> None:
-        """Load and measure what a clock must not pay for; done once."""
-        if self._search is not None and not self._speed:
-            search = self._new_search(_PROBE)
-            for _ in range(2):  # the first may have to load, or even compile, kernels
-                self._run(search, board, self._rng.copy())
+    def get_ready(self) -> None:
+        """Load, and compile where need be, what a clock must not pay for; done once."""
+        if self._playing is not None and not self._is_ready:
+            self._playing.warm_up()
+        self._is_ready = True
 
-    def choose(self, board: Board, seconds: float = math.inf) -> int:
+    def choose(self, board: Board, clock: Allowance | None = None) -> int:
         """The action it plays.
 
         Args:
-            seconds: what its clock grants it for the move.
+            clock: the time that both sides have; none = as much as it likes.
         """
-        if self._search is None:
+        if self._playing is None:
             return int(self._player.act(board.history, board.games, self._rng)[0])
-        return int(self._think(board, self._rng, seconds).actions[0])
+        return self._think(self._playing, board, clock).lines[0].actions[0]
 
-    def opinion(self, board: Board) -> Opinion:
-        """What it thinks of the newest position, which leaves its later choices as they are. It must be one that
-        thinks."""
-        result = self._think(board, self._rng.copy(), math.inf)
-        count = int(result.counts[0])
-        legal, policy = result.legal[0, :count], result.policy[0, :count]
-        action, (value, draw) = int(result.actions[0]), (float(number) for number in result.values[0])
-        best = np.lexsort((-policy, legal != action))[:_CANDIDATES]
-        assert self._search is not None
-        return Opinion(
-            action,
-            value,
-            draw,
-            [(int(legal[i]), float(policy[i])) for i in best],
-            _variation(self._search, action),
-            int(result.visits[0].sum()),
+    def opinion(self, board: Board) -> Report:
+        """What it thinks of the newest position, the best few moves compared; the first move of the first line is what
+        it would play. Only of one that thinks."""
+        assert self._advising is not None
+        return self._think(self._advising, board, None, _CANDIDATES)
+
+    def _think(self, thinker: Thinker, board: Board, clock: Allowance | None, num_lines: int = 1) -> Report:
+        """A search to its end; Ctrl-C, or whatever breaks it, is raised here once the thread is done."""
+        allowed = dataclasses.replace(
+            clock or Allowance(),
+            nodes=self.level.simulations or None,
+            move_time=int(1000 * self.level.seconds) or None,
         )
-
-    def _think(self, board: Board, rng: Array, seconds: float) -> SearchResult:
-        seconds = min(seconds, self.level.seconds or math.inf)
-        if seconds < math.inf:
-            self.get_ready(board)
-        return self._run(self._sized(seconds), board, rng)
-
-    def _run(self, search: Search, board: Board, rng: Array) -> SearchResult:
-        """A search, by which the speed is measured."""
-        assert isinstance(self._player, SearchPlayer)
-        before = search.seconds
-        result = search.run(board.history, board.games, self._player.evaluator, rng)
-        # What has been proven needs no more simulations, so there may be fewer than asked for.
-        made = int(search.tree.nodes[0, 0]["visits"] - search.tree.begun[0])
-        if made >= _PROBE or not self._speed:
-            self._speed = max(made, 1) / max(search.seconds - before, 1e-6)
-        return result
-
-    def _sized(self, seconds: float) -> Search:
-        """A search of as many simulations as the level, and the time for the move, allow."""
-        assert self._search is not None
-        wanted = self.level.simulations or _MOST_SIMULATIONS
-        if seconds < math.inf:
-            wanted = max(min(wanted, int(self._speed * seconds)), 1)
-        now = self._search.config.simulations
-        if wanted != now and (not self.level.seconds or not 1 / _ALIKE < wanted / now < _ALIKE):
-            self._search = self._new_search(wanted)
-        return self._search
-
-    def _new_search(self, simulations: int) -> Search:
-        assert self._search is not None
-        search = self._search
-        config = dataclasses.replace(search.config, simulations=simulations)
-        return Search(search.game, config, 1, search.planes_history, keep=True)
-
-
-def _variation(search: Search, action: int) -> list[int]:
-    """The line of tree 0 that begins with an action of the root and goes on with what wins, else is visited most."""
-    edges = _edges(search, 0)
-    edge = edges[edges["action"] == action][0]
-    actions = [action]
-    while edge["child"] >= 0:
-        edges = _edges(search, int(edge["child"]))
-        if not (edges["visits"].any() or (edges["proven"] != 0).any()):
-            break
-        edge = max(edges, key=lambda e: (e["proven"] == EDGE_WON, e["proven"] != EDGE_LOST, e["visits"]))
-        actions.append(int(edge["action"]))
-    return actions
-
-
-def _edges(search: Search, n: int) -> Array:
-    """The edges of node ``n``, [num_edges] EDGE."""
-    node = search.tree.nodes[0, n]
-    edges: Array = search.tree.edges[0, node["first_edge"] : node["first_edge"] + node["num_edges"]]
-    return edges
+        limits = limits_of(allowed, board.turn, _OVERHEAD if clock else 0)
+        answers: list[tuple[Report, Exception | None]] = []
+        task = Task(board, lambda _: None, lambda *answer: answers.append(answer), num_lines=num_lines)
+        thinker.start(task, limits)
+        try:
+            while thinker.busy:
+                thinker.wait(0.1)  # on Windows no Ctrl-C ends a longer wait
+        finally:
+            thinker.stop()
+            thinker.wait()
+        report, broken = answers[0]
+        if broken is not None:
+            raise broken
+        return report

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TextIO, TypeVar
 
 from agents.engine.session import Session
@@ -95,6 +95,18 @@ class Screen:
                 lines.append("")
             lines[-1] += f" {name}" if lines[-1] else f"  {name}"
         print("\n".join(lines))
+
+    def print_rows(self, rows: Sequence[tuple[str, str, list[str]]]) -> None:
+        """A move, a figure and the moves after it a row; as many of these as fit."""
+        width = min(shutil.get_terminal_size().columns, _WIDEST)
+        first = max(_columns(name) for name, _, _ in rows)
+        for name, figure, others in rows:
+            line = f"  {name}{' ' * (first - _columns(name))}  {figure} "
+            for other in others:
+                if _columns(line) + 1 + _columns(other) >= width:
+                    break
+                line += f" {other}"
+            print(line.rstrip())
 
     def think(self, work: Callable[[], T]) -> T:
         """Do the work; meanwhile a terminal says so."""

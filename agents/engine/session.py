@@ -133,9 +133,9 @@ class Session:
         if self.clock is None:
             self.play(computer.choose(self.board))
             return
-        computer.get_ready(self.board)
+        computer.get_ready()
         self.start_clock()
-        self.play(computer.choose(self.board, self.clock.share(self.board.turn)))
+        self.play(computer.choose(self.board, self.clock.allowance()))
 
     def undo(self) -> bool:
         """Back to where a person was last to move; False where no move of theirs can be taken back."""

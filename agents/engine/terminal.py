@@ -10,10 +10,11 @@ import numpy as np
 
 from agents.engine import files
 from agents.engine.clock import BadClock, Clock, TimeControl, parse_clock
-from agents.engine.computer import BadLevel, Computer, Level, Opinion, parse_level
+from agents.engine.computer import BadLevel, Computer, Level, parse_level
 from agents.engine.files import BadFile
 from agents.engine.screen import Looks, Screen
 from agents.engine.session import Session
+from agents.engine.thinker import Report
 from agents.engine.views import NoView, View, view_class
 from agents.players import Player
 from games.errors import BadMove, BadPosition, shown
@@ -217,24 +218,31 @@ class Terminal:
 
     def _hint(self, _rest: str) -> None:
         if (opinion := self._ask()) is not None:
-            session, action = self.session, opinion.action
+            session, action = self.session, opinion.lines[0].actions[0]
             text = session.game.to_text(session.board.state, action)
             print(f"The engine would play {session.name(action)} ({text}).")
 
     def _eval(self, _rest: str) -> None:
         if (opinion := self._ask()) is None:
             return
-        session = self.session
-        mine = [(1 - opinion.draw + opinion.value) / 2, (1 - opinion.draw - opinion.value) / 2]
-        first, second = mine if session.board.turn == 0 else mine[::-1]
-        sides = self.view.sides
-        print(f"{sides[0]} wins {first:.0%}, draw {opinion.draw:.0%}, {sides[1]} wins {second:.0%}.")
-        moves = [f"{session.name(action)} {share:.0%}" for action, share in opinion.candidates]
-        print(f"The engine's choice here: {', '.join(moves)}.")
-        print(f"The play it expects, after {opinion.simulations:,} simulations:")
-        self.screen.print_names(session.names_of(opinion.variation[:_LONGEST_LINE]))
+        session, best = self.session, opinion.lines[0]
+        turn, sides = session.board.turn, self.view.sides
+        mine, theirs = ((1 - best.draw + sign * best.value) / 2 for sign in (1, -1))
+        first, second = (theirs, mine) if turn else (mine, theirs)
+        print(f"{sides[0]} wins {first:.0%}, draw {best.draw:.0%}, {sides[1]} wins {second:.0%}.")
+        if best.plies:
+            winner = sides[turn if best.plies > 0 else 1 - turn]
+            moves = (abs(best.plies) * self.view.numbers + 1) // 2  # where a number stands for a pair, of the winner
+            print(f"{winner} wins by force in {moves} move{'s' * (moves != 1)}.")
+        print(f"Best moves for {sides[turn]}, what to expect of them, and play as it may go on:")
+        rows = []
+        for line in opinion.lines:
+            name, *others = session.names_of(line.actions[:_LONGEST_LINE])
+            rows.append((name, f"{(1 + line.value) / 2:4.0%}", others))
+        self.screen.print_rows(rows)
+        print(f"({opinion.nodes:,} simulations, {opinion.seconds:.1f} s)")
 
-    def _ask(self) -> Opinion | None:
+    def _ask(self) -> Report | None:
         """What the engine thinks of the position."""
         if self._is_over():
             return None
@@ -274,7 +282,7 @@ class Terminal:
         if not opponent.thinks:
             print(f"{side} does not think, so it plays on.")
             return False
-        mine = self.screen.think(lambda: opponent.opinion(self.session.board)).value
+        mine = self.screen.think(lambda: opponent.opinion(self.session.board)).lines[0].value
         if mine < 0.0:
             print(f"{side} declines: it expects more than a draw.")
         return mine >= 0.0
