@@ -1,19 +1,10 @@
 """The clocks of two sides, with a time that stands still until it is told."""
 
 import pytest
+from engine_help import Time
 
 from agents.engine.clock import BadClock, Clock, TimeControl, parse_clock, time_text
 from agents.engine.time_control import limits_of
-
-
-class Time:
-    """Seconds, moved by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 def test_main_time_and_increment() -> None:

@@ -264,7 +264,7 @@ def test_asking_for_a_hint_does_not_change_the_answer() -> None:
 def test_the_play_that_the_engine_expects() -> None:
     said = session("pv", make_player(CHESS, "untrained", 1, 4000), start="kbK5/pp6/1P6/8/8/8/8/R7 w - - 0 1")
     assert "White wins by force in 2 moves.\n" in said
-    assert re.search(r"^  Ra6   100%  (bxa6 b7#|B\S+ Rxa7#)$", said, re.M)
+    assert re.search(r"^  Ra6  100%  (bxa6 b7#|B\S+ Rxa7#)$", said, re.M)
     said = session("pv", make_player(CHESS, "untrained", 1))
     rows = re.findall(r"^  (\S+) +\d+%  (.+)$", said, re.M)
     assert len(rows) == 3

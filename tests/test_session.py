@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from engine_help import CHESS
-from test_clock import Time
+from engine_help import CHESS, Time
 
 from agents.engine.board import Board
 from agents.engine.chess_view import ChessView
@@ -122,6 +121,19 @@ def test_a_new_game_has_new_clocks() -> None:
     assert session.control == TimeControl(60.0)
 
 
+def test_clocks_stand_once_the_game_is_over() -> None:
+    time = Time()
+    for end in (Session.resign, Session.agree_on_draw):
+        session = against(computer())
+        session.clock = Clock(TimeControl(60.0), time)
+        session.start_clock()
+        time.seconds += 10
+        end(session)
+        time.seconds += 1000
+        assert session.clock.left(0) == 50
+        assert not session.is_late()
+
+
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 
@@ -129,7 +141,7 @@ def test_undo_takes_back_an_end_that_the_players_made_and_no_move() -> None:
     session = against(computer())
     session.play(CHESS.from_text(session.board.state, "e2e4"))
     session.let_move()
-    for end in (session.board.resign, session.board.agree_on_draw, session.board.lose_on_time):
+    for end in (session.resign, session.agree_on_draw, session.board.lose_on_time):
         end()
         assert session.board.ending
         assert session.undo()
@@ -141,13 +153,14 @@ def test_undo_takes_back_an_end_that_the_players_made_and_no_move() -> None:
 def test_nothing_is_declared_in_chess() -> None:
     session = against(computer())
     with pytest.raises(ValueError, match="there is nothing to declare"):
-        session.board.declare()
+        session.declare()
 
 
 def test_a_game_loaded_goes_no_further_than_its_end_by_the_rules() -> None:
-    session, row = against(computer()), np.zeros(1, CHESS.STATE)[0]
+    session, row = against(computer(), TimeControl(60.0)), np.zeros(1, CHESS.STATE)[0]
     CHESS.read(row, MATE_IN_ONE)
     mate = CHESS.from_text(row, "a1a8")
     session.load(row, np.array([mate, mate], np.uint16))
     assert session.names == ["Ra8#"]
+    assert session.control == TimeControl(60.0)
     assert session.result() == "Checkmate: White wins."

@@ -55,13 +55,13 @@ class Session:
         self.begin(Board(self.game, self.start, declared=True), self.control)
 
     def load(self, start: Row, actions: Array) -> None:
-        """Go on from the last position of a game that was played elsewhere, without its clocks.
+        """Go on from the last position of a game that was played elsewhere; the clocks begin anew.
 
         Args:
             actions: [plies] uint16, legal where they are played. What comes after the game's end by the rules is left
                 out.
         """
-        self.begin(Board(self.game, start, declared=True), None)
+        self.begin(Board(self.game, start, declared=True), self.control)
         for action in actions:
             if not self.board.ending:
                 self._play(int(action))
@@ -107,6 +107,11 @@ class Session:
         if self.clock is not None and not self.board.ending:
             self.clock.start(self.board.turn)
 
+    def stop_clock(self) -> None:
+        """The time stands still."""
+        if self.clock is not None:
+            self.clock.stop()
+
     def play(self, action: int) -> None:
         """A legal move of the side to move; too late, it loses on time instead."""
         if self.is_late():
@@ -119,16 +124,31 @@ class Session:
         """Whether the side to move has no time left, which ends the game."""
         if self.clock is None or self.board.ending or not self.clock.is_up(self.board.turn):
             return False
-        self.clock.stop()
+        self.stop_clock()
         self.board.lose_on_time()
         return True
+
+    def resign(self) -> None:
+        """The side to move gives up."""
+        self.stop_clock()
+        self.board.resign()
+
+    def agree_on_draw(self) -> None:
+        """Both sides have had enough."""
+        self.stop_clock()
+        self.board.agree_on_draw()
+
+    def declare(self) -> None:
+        """The side to move declares that it has won; ValueError where it may not."""
+        self.board.declare()
+        self.stop_clock()
 
     def let_move(self) -> None:
         """The computer whose turn it is moves, or declares that it has won."""
         computer = self.mover
         assert computer is not None
         if self.board.may_declare:
-            self.board.declare()
+            self.declare()
             return
         if self.clock is None:
             self.play(computer.choose(self.board))
@@ -146,8 +166,7 @@ class Session:
         target = next((ply for ply in plies if board.turn_at(ply) in people), None)
         if target is None:
             return False
-        if self.clock is not None:
-            self.clock.stop()
+        self.stop_clock()
         board.undo(played - target)
         del self.names[target:]
         return True

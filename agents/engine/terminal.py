@@ -155,8 +155,7 @@ class Terminal:
                 if self.screen.live:
                     time.sleep(max(_PAUSE - (time.monotonic() - began), 0.0))
         except KeyboardInterrupt:
-            if self.session.clock is not None:
-                self.session.clock.stop()
+            self.session.stop_clock()
             print("\nStopped. 'go' lets them play on, 'quit' leaves.")
         else:
             if not self.screen.live:
@@ -273,7 +272,7 @@ class Terminal:
         session, opponent = self.session, self.session.opponent
         if opponent is not None and not self._agrees(opponent):
             return
-        session.board.agree_on_draw()
+        session.agree_on_draw()
         print(session.result())
 
     def _agrees(self, opponent: Computer) -> bool:
@@ -294,12 +293,12 @@ class Terminal:
         if not board.may_declare:
             print(f"You cannot declare a win: {self.view.why_not_declare(board.state)}.")
             return
-        board.declare()
+        self.session.declare()
         print(self.session.result())
 
     def _resign(self, _rest: str) -> None:
         if not self._is_over() and not self._only_watches():
-            self.session.board.resign()
+            self.session.resign()
             print(self.session.result())
 
     def _new(self, _rest: str) -> None:
