@@ -345,6 +345,9 @@ def test_an_engine_plays_itself() -> None:
 def test_two_engines_and_a_person_are_one_too_many() -> None:
     with pytest.raises(ValueError, match="two engines play each other where you play neither side: add --side none"):
         play(CHESS, [RandomPlayer(CHESS)] * 2, "first", True)
+    small = games.load("tic_tac_toe")
+    with pytest.raises(ValueError, match="nobody plays white in this game: it is x against o"):
+        play(small, [RandomPlayer(small)], "white", True)
 
 
 # --- endings ---------------------------------------------------------------------------------------------------------
@@ -511,6 +514,9 @@ def test_a_trained_run_plays(tmp_path) -> None:
     [
         (["--game", "go"], "there is no game called 'go'"),
         (["--run-dir", "nowhere"], "there is no folder nowhere"),
+        (["--level", "much"], "'much' is no level: write 800"),
+        (["--clock", "noon"], "'noon' is no clock: write 5+3"),
+        (["--engine", "random", "--engine", "random"], "two engines play each other where you play neither side"),
         (["--engine", "random", "--fen", "8/8/8/8 w - - 0 1"], "bad FEN: "),
     ],
 )

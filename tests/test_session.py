@@ -17,10 +17,10 @@ from rlcore.evaluators import Uniform
 MATE_IN_ONE = "7k/8/6K1/8/8/8/8/R7 w - - 0 1"
 
 
-def computer(level: Level | None = None, simulations: int = 50) -> Computer:
+def computer(level: Level | None = None, simulations: int = 50, seed: int = 1) -> Computer:
     """The search without a network."""
     config = SearchConfig(simulations=simulations, considered=64)
-    return Computer(SearchPlayer(CHESS, f"a search, {simulations} simulations", Uniform(), config, 1, 1), level, seed=1)
+    return Computer(SearchPlayer(CHESS, f"a search, {simulations} simulations", Uniform(), config, 1, 1), level, seed)
 
 
 def against(opponent: Computer, control: TimeControl | None = None, start: str = "startpos") -> Session:
@@ -65,6 +65,12 @@ def test_an_opinion_is_lines_of_legal_moves() -> None:
             assert action in board.legal
             board.play(action)
     assert len(lines[0].actions) >= 2
+
+
+def test_chance_decides_between_equal_moves_and_a_seed_decides_chance() -> None:
+    first = [computer(seed=seed).choose(Board(CHESS)) for seed in range(8)]
+    assert len(set(first)) > 1
+    assert first == [computer(seed=seed).choose(Board(CHESS)) for seed in range(8)]
 
 
 def test_what_breaks_a_search_is_raised_where_the_move_is_asked_for() -> None:

@@ -20,6 +20,9 @@ _TREE_BYTES = 256 << 20
 """Memory of a search tree: room for the most simulations of any game here."""
 _OVERHEAD = 100
 """Milliseconds that a move may cost beyond the search, where a clock runs."""
+_TEMPERATURE = 0.2
+"""Chance decides between moves that have been searched about as much, so that games differ: by visits to the fifth power,
+half of the visits is a thirty-second of the chance."""
 _CANDIDATES = 3
 """Moves that an opinion compares."""
 
@@ -84,7 +87,7 @@ class Computer:
             self.level = level or Level(simulations=own)
             self._name = player.name.removesuffix(f", {own} simulations")  # the level says that
             brain = Brain(self._name, player.evaluator, search.config, search.planes_history)
-            self._playing = Thinker(search.game, brain, _TREE_BYTES)
+            self._playing = Thinker(search.game, brain, _TREE_BYTES, seed)
             self._advising = Thinker(search.game, brain, _TREE_BYTES)  # so that advice does not help it
 
     @property
@@ -111,15 +114,22 @@ class Computer:
         """
         if self._playing is None:
             return int(self._player.act(board.history, board.games, self._rng)[0])
-        return self._think(self._playing, board, clock).lines[0].actions[0]
+        return self._think(self._playing, board, clock, temperature=_TEMPERATURE).lines[0].actions[0]
 
     def opinion(self, board: Board) -> Report:
-        """What it thinks of the newest position, the best few moves compared; the first move of the first line is what
-        it would play. Only of one that thinks."""
+        """What it thinks of the newest position, the best few moves compared; the first move of the first line is
+        what it would play, or one as good. Only of one that thinks."""
         assert self._advising is not None
-        return self._think(self._advising, board, None, _CANDIDATES)
+        return self._think(self._advising, board, num_lines=_CANDIDATES)
 
-    def _think(self, thinker: Thinker, board: Board, clock: Allowance | None, num_lines: int = 1) -> Report:
+    def _think(
+        self,
+        thinker: Thinker,
+        board: Board,
+        clock: Allowance | None = None,
+        num_lines: int = 1,
+        temperature: float = 0.0,
+    ) -> Report:
         """A search to its end; Ctrl-C, or whatever breaks it, is raised here once the thread is done."""
         allowed = dataclasses.replace(
             clock or Allowance(),
@@ -128,7 +138,11 @@ class Computer:
         )
         limits = limits_of(allowed, board.turn, _OVERHEAD if clock else 0)
         answers: list[tuple[Report, Exception | None]] = []
-        task = Task(board, lambda _: None, lambda *answer: answers.append(answer), num_lines=num_lines)
+
+        def answer(report: Report, broken: Exception | None) -> None:
+            answers.append((report, broken))
+
+        task = Task(board, lambda _: None, answer, num_lines=num_lines, temperature=temperature)
         thinker.start(task, limits)
         try:
             while thinker.busy:

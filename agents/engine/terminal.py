@@ -410,7 +410,7 @@ def play(
 
     Raises:
         BadPosition: ``start`` cannot be read.
-        BadSides: there are more players than seats.
+        BadSides: there are more players than seats, or no such side.
         NoView: the game cannot be shown.
         KeyboardInterrupt: at Ctrl-C.
     """
@@ -435,8 +435,11 @@ def play(
 
 
 def _people(side: Side, view: View, generator: np.random.Generator) -> list[int]:
-    """The sides that people play."""
+    """The sides that people play. BadSides where the game has none of that name."""
     if side == "random":
         return [int(generator.integers(2))]
-    numbers = {"first": [0], "second": [1], "both": [0, 1], "none": []}
-    return (numbers | {name.lower(): [i] for i, name in enumerate(view.sides)})[side]
+    named = {name.lower(): [i] for i, name in enumerate(view.sides)}
+    numbers = {"first": [0], "second": [1], "both": [0, 1], "none": []} | named
+    if side not in numbers:
+        raise BadSides(f"nobody plays {side} in this game: it is {view.sides[0]} against {view.sides[1]}")
+    return numbers[side]
