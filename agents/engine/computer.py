@@ -21,7 +21,7 @@ _TREE_BYTES = 256 << 20
 _OVERHEAD = 100
 """Milliseconds that a move may cost beyond the search, where a clock runs."""
 _TEMPERATURE = 0.2
-"""Chance decides between moves that have been searched about as much, so that games differ: by visits to the fifth power,
+"""Chance decides between moves that have been searched about as much, so that games differ: by visits to the 5th power,
 half of the visits is a thirty-second of the chance."""
 _CANDIDATES = 3
 """Moves that an opinion compares."""
