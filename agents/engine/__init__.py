@@ -9,6 +9,9 @@
     time_control  how long to think, by clocks, byoyomi and other limits
     lines         what a search tree says: the best moves, and how play goes on
     thinker       a search that thinks until it is told to stop, on a thread
+    protocol      what UCI and USI share: lines in and out, options, commands
+    uci           chess by UCI
+    usi           shogi by USI
 
 Nothing is imported here: write ``from agents.engine.terminal import ...``.
 """
