@@ -2,6 +2,7 @@
 
 import os
 import queue
+import random
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LONG = 90.0
+LONG = 240.0
 """Seconds after which a program that says nothing is said to hang: kernels may have to be compiled meanwhile."""
 
 
@@ -123,3 +124,23 @@ def best_of(lines: list[str]) -> str:
     if "pv" in infos[-1]:
         assert infos[-1][infos[-1].index("pv") + 1] == words[1]
     return words[1]
+
+
+_WORDS = (
+    b"uci usi position startpos fen sfen moves e2e4 7g7f P*5e go mate depth nodes infinite ponder btime wtime byoyomi "
+    b"-1 99999999999999999999 1e9 setoption name value Hash USI_Hash MultiPV stop ponderhit ucinewgame usinewgame 0000 "
+    b"gameover searchmoves movetime \x00 \xff\xfe \xe2\x80 8/8/8/8/8/8/8/8 9/9/9/9/9/9/9/9/9 w b - \r \x1b[31m debug "
+    b"movestogo 0"
+).split(b" ")
+
+
+def annoy(program: Program, rng: random.Random, lines: int) -> None:
+    """Send lines that no client should, wait for ``readyok`` after each, and end whatever they have begun."""
+    for _ in range(lines):
+        line = b" ".join(rng.choices(_WORDS, k=rng.randrange(1, 12)))
+        if rng.random() < 0.2:
+            line = rng.randbytes(rng.randrange(1, 200)).replace(b"\n", b" ")
+        program.send(line)
+        program.ready()
+    program.send("stop", "ucinewgame", "usinewgame", "position startpos")
+    program.ready()

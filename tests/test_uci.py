@@ -20,7 +20,7 @@ import pytest
 from agents.engine.protocol import Option
 from agents.engine.uci import centipawns
 from tests.engine_help import make_run
-from tests.gui_help import LONG, ROOT, Program, best_of
+from tests.gui_help import LONG, ROOT, Program, annoy, best_of
 
 UCIOK_SECONDS = 1.0
 MATED = "7k/6Q1/6K1/8/8/8/8/8 b - - 0 1"
@@ -358,76 +358,25 @@ def test_a_trained_network_plays(tmp_path: Path) -> None:
     program.leave()
 
 
+def test_every_go_gets_exactly_one_answer_whatever_comes_between(engine: Program) -> None:
+    rng, before = random.Random(3), len(engine.said)
+    goes = ["go nodes 30", "go infinite", "go ponder movetime 5", "go movetime 5", "go ponder"]
+    between = ["stop", "ponderhit", "isready", "position startpos moves e2e4", "position startpos", "ucinewgame", ""]
+    for _ in range(100):
+        engine.send(rng.choice(goes), *rng.choices(between, k=rng.randrange(4)))
+    engine.send("stop", "ucinewgame", "setoption name Ponder value true", "position nowhere")
+    while not engine.until("info")[-1].startswith("info string position"):
+        pass
+    assert sum(line.startswith("bestmove") for line in engine.said[before:]) == 100
+
+
 # --- what nobody should send -----------------------------------------------------------------------------------------
 
 
-def hostile(rng: random.Random) -> bytes:
-    """A line that no client should send; it never begins with ``quit``."""
-    words = [
-        b"uci",
-        b"position",
-        b"startpos",
-        b"fen",
-        b"moves",
-        b"e2e4",
-        b"go",
-        b"depth",
-        b"nodes",
-        b"infinite",
-        b"ponder",
-    ]
-    words += [
-        b"wtime",
-        b"-1",
-        b"99999999999999999999",
-        b"1e9",
-        b"setoption",
-        b"name",
-        b"value",
-        b"Hash",
-        b"MultiPV",
-        b"stop",
-    ]
-    words += [
-        b"ponderhit",
-        b"ucinewgame",
-        b"searchmoves",
-        b"0000",
-        b"mate",
-        b"movetime",
-        b"\x00",
-        b"\xff\xfe",
-        b"\xe2\x80",
-    ]
-    words += [
-        b"8/8/8/8/8/8/8/8",
-        b"w",
-        b"-",
-        b"\r",
-        b"\x1b[31m",
-        b"name" * 50,
-        b"isready",
-        b"debug",
-        b"movestogo",
-        b"0",
-    ]
-    line = b" ".join(rng.choices(words, k=rng.randrange(1, 12)))
-    if rng.random() < 0.2:
-        line = rng.randbytes(rng.randrange(1, 200)).replace(b"\n", b" ")
-    return b"x" + line if line.split()[:1] == [b"quit"] else line
-
-
 def test_nothing_that_a_client_sends_kills_or_silences_it(engine: Program) -> None:
-    rng = random.Random(7)
-    for _ in range(300):
-        line = hostile(rng)
-        engine.send(line)
-        engine.send("isready")
-        engine.until("readyok")
-    engine.send("stop", "setoption name Hash value 16", "ucinewgame", "position startpos", "isready")
-    engine.ready()
-    engine.ready()
-    assert legal("startpos", best_of(engine.ask("go nodes 5")))
+    annoy(engine, random.Random(7), 300)
+    engine.send("setoption name Hash value 16")
+    assert legal("startpos", best_of(engine.ask("position startpos", "go nodes 5")))
 
 
 @pytest.mark.parametrize(

@@ -452,9 +452,9 @@ class Engine(ABC):
             )
             self._pondering = asked.allowed if asked.ponder else None
             thinker.start(task, self.limits(board, asked.allowed))
-        except Exception:
+        except Exception as error:
+            self.client.complain("go", error)
             self.client.tell(self.excuse(board))
-            raise
 
     def _actions(self, board: "Board", moves: Sequence[str]) -> list[int]:
         """Those of some moves that are legal."""
