@@ -28,9 +28,9 @@ def test_nothing_named_is_no_limit_at_all() -> None:
         ({"time": (0, 0), "byoyomi": 1_000}, 0.95, 0.95),
         ({"byoyomi": 1_000}, 0.95, 0.95),
         ({"time": (100, 100), "increment": (100, 100)}, 0.05, 0.05),
-        ({"time": (100, None)}, 0.1 / 300, 0.001),  # never less than a tenth of a share, whatever the overhead
+        ({"time": (120, None)}, 0.001, 0.003),  # never less than a quarter of a share, whatever the overhead
         ({"move_time": 1_000}, 0.95, 0.95),
-        ({"move_time": 40}, 0.004, 0.004),
+        ({"move_time": 40}, 0.01, 0.01),
         ({"time": (60_000, 1), "move_time": 100}, 0.05, 0.05),
         ({"time": (-20, 0)}, 0.0, 0.0),
     ],
@@ -58,7 +58,7 @@ def test_nothing_ever_exceeds_the_clock() -> None:
                 time=(clock, clock), increment=(increment, 0), byoyomi=byoyomi, moves_to_go=moves, overhead=overhead
             )
             assert 0.0 <= soft <= hard
-            assert 1000 * hard <= max(clock + byoyomi - overhead, 0.1 * (clock + byoyomi)) + 1e-6
+            assert 1000 * hard <= max(clock + byoyomi - overhead, 0.25 * (clock + byoyomi)) + 1e-6
 
 
 def test_the_other_limits_are_handed_on() -> None:

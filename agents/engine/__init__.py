@@ -14,6 +14,9 @@
     files         games saved and loaded
     screen        what a terminal shows of a game
     terminal      people and computers in a terminal: a prompt, and a word for everything
+    protocol      what UCI and USI share: lines in and out, options, commands
+    uci           chess by UCI
+    usi           shogi by USI
 
 Nothing is imported here: write ``from agents.engine.terminal import ...``.
 """

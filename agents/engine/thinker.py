@@ -102,6 +102,8 @@ class Thinker:
         self._search = Search(game, config, 1, brain.planes_history, keep=True, room=room)
         self._rng = np.array([seed], np.uint64)
         self._only: list[int] = []  # the moves that the root of the tree has been restricted to
+        self.busy = False
+        """Whether a search is under way that has not answered yet."""
         self._thread: threading.Thread | None = None
         self._order = (Limits(), 0.0)  # how long to search, and since when that counts
         self._stopped = False
@@ -112,7 +114,7 @@ class Thinker:
         """Begin to think. A search under way is stopped first, and gives its answer."""
         self.stop()
         self.wait()
-        self._stopped, self._order = False, (limits, time.perf_counter())
+        self.busy, self._stopped, self._order = True, False, (limits, time.perf_counter())
         self._told.clear()
         self._thread = threading.Thread(target=self._think, args=(task,), name="thinker", daemon=True)
         self._thread.start()
@@ -126,11 +128,6 @@ class Thinker:
         """Let the search under way answer as soon as it can; without one, nothing happens."""
         self._stopped = True
         self._told.set()
-
-    @property
-    def busy(self) -> bool:
-        """Whether a search is under way."""
-        return self._thread is not None and self._thread.is_alive()
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until no search is under way, or so long."""
@@ -170,6 +167,7 @@ class Thinker:
         while self._is_waiting():
             self._told.wait()
             self._told.clear()
+        self.busy = False  # before the client hears of it, and asks whether we are ready
         task.answer(self._last, broken)
 
     def _is_waiting(self) -> bool:

@@ -16,7 +16,7 @@ _LONGER = 3.0
 """A move that is not settled may take so many times its share."""
 _MOST = 0.5
 """... but no more than this part of what is left on the clock."""
-_LEAST = 0.1
+_LEAST = 0.25
 """Of what is left, or of a move's own time, at least this part is used, whatever the overhead."""
 
 
