@@ -1,5 +1,6 @@
 """Play against the engine in a terminal."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,9 @@ def main() -> int:
         return terminal.play(game, players, s.side, s.ascii, s.fen, level=level, control=control)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # nobody reads any further
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where what is left goes without complaint
+        return 0
     except (EngineError, UnknownGame, *terminal.MISTAKES) as error:
         print(f"play: {error}", file=sys.stderr)
         return 2

@@ -527,6 +527,16 @@ def test_the_command_says_what_is_wrong(tmp_path, arguments, wrong) -> None:
     assert line.startswith(f"play: {wrong}")
 
 
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    command = [sys.executable, "scripts/play.py", "--side", "none", "--engine", "random", "--ascii"]
+    piped = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, text=True, **piped) as process:
+        assert process.stdout.readline() == "White: uniform-random moves.\n"
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 0
+
+
 # --- shogi -----------------------------------------------------------------------------------------------------------
 
 SHOGI = games.load("shogi")

@@ -259,10 +259,10 @@ class Terminal:
         if not session.undo():
             print("There is no move of yours to take back.")
             return
-        self.screen.show(session)
         if was_late:
             session.clock = None
             print("The game goes on without clocks.")
+        self.screen.show(session)
         if session.people:
             session.start_clock()
 
@@ -419,7 +419,7 @@ def play(
         raise BadSides("two engines play each other where you play neither side: add --side none")
     for stream in (sys.stdin, sys.stdout):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="replace", line_buffering=True)  # a pipe, too, gets every move at once
     if sys.stdin.isatty():
         with contextlib.suppress(ImportError):  # Windows' console needs no help
             import readline  # noqa: F401  (input() then edits lines and remembers them)
