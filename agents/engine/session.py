@@ -41,9 +41,9 @@ class Session:
         self._adviser = adviser
         self.saved: set[Path] = set()
         """Files of ours, which may be written over."""
-        self.begin(Board(game, start, declared=True), control)
+        self._begin(Board(game, start, declared=True), control)
 
-    def begin(self, board: Board, control: TimeControl | None) -> None:
+    def _begin(self, board: Board, control: TimeControl | None) -> None:
         """Go on with another game; the clocks begin anew."""
         self.board = board
         self.names: list[str] = []
@@ -52,7 +52,7 @@ class Session:
 
     def again(self) -> None:
         """A new game, from the same position and with the same clocks."""
-        self.begin(Board(self.game, self.start, declared=True), self.control)
+        self._begin(Board(self.game, self.start, declared=True), self.control)
 
     def load(self, start: Row, actions: Array) -> None:
         """Go on from the last position of a game that was played elsewhere; the clocks begin anew.
@@ -61,7 +61,7 @@ class Session:
             actions: [plies] uint16, legal where they are played. What comes after the game's end by the rules is left
                 out.
         """
-        self.begin(Board(self.game, start, declared=True), self.control)
+        self._begin(Board(self.game, start, declared=True), self.control)
         for action in actions:
             if not self.board.ending:
                 self._play(int(action))
