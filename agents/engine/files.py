@@ -64,7 +64,7 @@ def load(session: Session, name: str) -> str:
         raise BadFile(f"It cannot be loaded: {_reason(error)}.") from None
     players = [game.headers.get(side, "?") for side in session.view.sides]
     moves = f"{len(game.actions)} move{'s' * (len(game.actions) != 1)}"
-    return f"Loaded {moves} of {shown(players[0])} against {shown(players[1])}{', the first game of the file' * more}."
+    return f"Loaded {moves} of {shown(players[0], 60)} against {shown(players[1], 60)}{', the first game of the file' * more}."
 
 
 def _first_game(path: Path, format: Format) -> tuple[SavedGame, bool]:
