@@ -62,9 +62,9 @@ def load(session: Session, name: str) -> str:
         session.load(game.start, game.actions)
     except (BadMove, BadPosition, OSError, ValueError, RuntimeError) as error:
         raise BadFile(f"It cannot be loaded: {_reason(error)}.") from None
-    players = [game.headers.get(side, "?") for side in session.view.sides]
+    first, second = (shown(game.headers.get(side, "?"), 60) for side in session.view.sides)
     moves = f"{len(game.actions)} move{'s' * (len(game.actions) != 1)}"
-    return f"Loaded {moves} of {shown(players[0], 60)} against {shown(players[1], 60)}{', the first game of the file' * more}."
+    return f"Loaded {moves} of {first} against {second}{', the first game of the file' * more}."
 
 
 def _first_game(path: Path, format: Format) -> tuple[SavedGame, bool]:
