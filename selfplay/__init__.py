@@ -26,6 +26,7 @@ In the order of dependence:
     puzzles         how many puzzles with known solutions an engine solves
     peers           other programs, timed beside ours
     bench           throughput of the hot paths, each beside a partner
+    gui             the engine for GUIs as a program, with a run's network
 
 Nothing is imported here: write ``from selfplay.loop import ...``.
 """
