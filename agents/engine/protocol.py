@@ -16,7 +16,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, NamedTuple, TextIO
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, NamedTuple, NoReturn, TextIO
 
 from agents.engine.time_control import Allowance, Limits, limits_of
 from games import GameName
@@ -482,8 +482,8 @@ class Engine(ABC):
         self.client.tell(self.answer(board, report))
 
 
-def serve(engine: type[Engine], load: Load, log: str = "", **values: Value) -> int:
-    """Obey the client at standard input and output until it leaves; returns the exit code.
+def serve(engine: type[Engine], load: Load, log: str = "", **values: Value) -> NoReturn:
+    """Obey the client at standard input and output until it leaves, then end the process.
 
     Standard output is the client's alone: whatever a library prints there goes to standard error.
 
@@ -499,4 +499,4 @@ def serve(engine: type[Engine], load: Load, log: str = "", **values: Value) -> i
     for line in client.listen():
         obeying.obey(line)
     obeying.finish()
-    return 0
+    os._exit(0)  # all is said and flushed; to unload a compiler and a network takes seconds
