@@ -384,12 +384,16 @@ def test_nothing_that_a_client_sends_kills_or_silences_it(engine: Program) -> No
     [
         b"x" * 5_000_000,
         b"position startpos moves " + b"e2e4 " * 1_000_000,
-        b"go " + b"nodes 1 " * 10_000,
+        b"go " + b"nodes 1 " * 30_000,
+        b"go nodes 1" + b" x" * 120_000,
+        b"go searchmoves" + b" e2e4" * 50_000 + b" nodes 1",
+        b"setoption name a" + b" " * 250_000 + b"b",
+        b"setoption name" + b" value" * 40_000,
         b"setoption name " + b"a" * 100_000 + b" value " + b"b" * 100_000,
         b"\x00" * 1000,
         bytes(range(1, 10)) + bytes(range(11, 256)),
     ],
-    ids=["5 MB", "5 MB of moves", "long go", "long option", "NUL", "all bytes"],
+    ids=[f"line {number}" for number in range(10)],
 )
 def test_long_and_binary_lines_are_survived(engine: Program, line: bytes) -> None:
     engine.send(line)
