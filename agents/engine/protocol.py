@@ -483,10 +483,15 @@ class Engine(ABC):
         self.client.tell(*told)
 
     def _tell_answer(self, board: "Board", report: "Report", broken: Exception | None) -> None:
-        if broken is not None:
-            self.client.complain("the search broke off", broken)
-        self.tell_lines(board, report)
-        self.client.tell(self.answer(board, report))
+        try:
+            if broken is not None:
+                self.client.complain("the search broke off", broken)
+            self.tell_lines(board, report)
+            answer = self.answer(board, report)
+        except Exception as error:  # an answer it must be
+            self.client.complain("go", error)
+            answer = self.excuse(board)
+        self.client.tell(answer)
 
 
 def serve(engine: type[Engine], load: Load, log: str = "", **values: Value) -> NoReturn:

@@ -159,11 +159,11 @@ class Thinker:
         try:
             if task.board.legal:
                 self._search_on(task)
+            if self._is_waiting():
+                task.report(self._last)
         except Exception as error:  # whatever it was: the client waits for a move
             broken = error
             self._search.forget()
-        if self._is_waiting():
-            task.report(self._last)
         while self._is_waiting():
             self._told.wait()
             self._told.clear()
