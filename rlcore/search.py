@@ -12,6 +12,7 @@ In play the tree below the moves that were played is kept for the next move (rlc
 
 import math
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -167,6 +168,7 @@ class Search:
         temperatures: Array | None = None,
         simulations: int | None = None,
         only: Array | None = None,
+        enough: Callable[[], bool] | None = None,
     ) -> SearchResult:
         """Search the newest positions of some games and choose an action for each.
 
@@ -178,6 +180,7 @@ class Search:
             simulations: fewer than the config says, for PUCT roots: sequential halving is planned for all of them.
             only: [m] uint16, the actions that may be played, some of the legal ones. A tree from a search with others
                 is to be forgotten first.
+            enough: asked after every evaluation; once it says so, the search ends before it has all its simulations.
 
         Raises:
             ValueError: a game has no legal action, has not begun, stands twice in the list or is not in the history.
@@ -196,7 +199,7 @@ class Search:
             self.game.prove_roots(tree, self.states, games, self.rules, self.max_plies)
         self._add_noise(games, noise)
         trees.begin(tree, games, simulations)
-        self._grow(history, games, evaluator)
+        self._grow(history, games, evaluator, enough=enough)
         result = self._read(games, temperatures)
         rng[games] = tree.rng[games]
         self._lengths[games] = history.length[games]  # now these trees are whole
@@ -251,7 +254,14 @@ class Search:
         elif noise:
             roots.add_dirichlet(self.tree, games, self.config.noise_alpha, self.config.noise_weight)
 
-    def _grow(self, history: History, games: Array, evaluator: Evaluator, size: int | None = None) -> None:
+    def _grow(
+        self,
+        history: History,
+        games: Array,
+        evaluator: Evaluator,
+        size: int | None = None,
+        enough: Callable[[], bool] | None = None,
+    ) -> None:
         """Waves until every tree has its target; ``size`` rows of the batch are waiting where a wave was begun."""
         if size is None:
             size = self._wave(history, games, 0)
@@ -262,6 +272,8 @@ class Search:
                 self.evaluator_seconds += time.perf_counter() - began
                 self.evaluations += size
             self.waves += 1
+            if enough is not None and enough():
+                self.tree.target[games] = 0  # the leaves under way are the last
             size = self._wave(history, games, size)
 
     def _wave(self, history: History, games: Array, size: int) -> int:

@@ -58,7 +58,7 @@ def _main(engine: type[Engine]) -> int:
 
         settings = tyro.cli(Settings)
     try:
-        return serve(engine, load_brain, log=settings.log, weightsfile=settings.weights)
+        serve(engine, load_brain, log=settings.log, weightsfile=settings.weights)
     except KeyboardInterrupt:
         return 130
     except OSError as error:

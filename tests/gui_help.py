@@ -60,8 +60,8 @@ class Program:
         return self.until(until)
 
     def ready(self) -> list[str]:
-        """What came back before ``readyok``."""
-        return self.ask("isready", until="readyok")[:-1]
+        """What came back before ``readyok``; empty lines are signs of life while something is loaded."""
+        return [line for line in self.ask("isready", until="readyok")[:-1] if line]
 
     def quiet(self, seconds: float = 0.3) -> list[str]:
         """What it says by itself in some time."""

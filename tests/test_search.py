@@ -623,6 +623,27 @@ def test_a_tree_grows_until_its_room_is_full_and_is_then_begun_anew(fen):
     assert tree.nodes[0, 0]["visits"] == 101
 
 
+@ROOTS
+@pytest.mark.parametrize("leaves", [1, 16])
+def test_a_search_that_is_told_to_end_early_leaves_a_whole_tree(root, leaves):
+    (worker, book), slot, asked = playing([SHARP], root=root, simulations=500, leaves=leaves), np.zeros(1, np.int32), []
+
+    def enough():
+        asked.append(1)
+        return len(asked) >= 7
+
+    result = worker.run(book, slot, Uniform(), np.zeros(1, np.uint64), enough=enough)
+    visits = result.visits[0, : result.counts[0]].sum()
+    assert 0 < visits <= 7 * leaves
+    check_the_law(worker)
+    asked.clear()
+    result = worker.run(book, slot, Uniform(), np.zeros(1, np.uint64), enough=enough)
+    assert result.visits[0, : result.counts[0]].sum() > visits
+    check_the_law(worker)
+    result = worker.run(book, slot, Uniform(), np.zeros(1, np.uint64))
+    assert result.visits[0, : result.counts[0]].sum() > 500
+
+
 def test_a_search_may_be_held_to_some_moves():
     """Two chunks on one tree; a win in one that is not among them is left out, one that is among them is found."""
     fen = "6k1/5ppp/8/8/8/8/5PPP/3RR1K1 w - - 0 1"

@@ -63,7 +63,7 @@ def test_nothing_ever_exceeds_the_clock() -> None:
 
 def test_the_other_limits_are_handed_on() -> None:
     limits = limits_of(Allowance(nodes=100, depth=3, mate=5, infinite=True), 0, 50)
-    assert limits == Limits(nodes=100, depth=3, mate=5, infinite=True)
+    assert limits == Limits(nodes=100, depth=3, mate=9, infinite=True)  # plies
     assert (limits.soft, limits.hard) == (math.inf, math.inf)
     assert limits_of(Allowance(nodes=0, depth=0), 0, 50) == Limits(nodes=1, depth=1)
 

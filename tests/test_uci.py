@@ -4,6 +4,7 @@ No test passes or fails on a time; a program that says nothing for minutes hangs
 """
 
 import asyncio
+import io
 import random
 import re
 import subprocess
@@ -17,8 +18,10 @@ import chess
 import chess.engine
 import pytest
 
-from agents.engine.protocol import Option
-from agents.engine.uci import centipawns
+from agents.engine.lines import Line
+from agents.engine.protocol import Client, Option
+from agents.engine.uci import UciEngine, centipawns
+from selfplay.gui import load_brain
 from tests.engine_help import make_run
 from tests.gui_help import LONG, ROOT, Program, annoy, best_of
 
@@ -384,12 +387,16 @@ def test_nothing_that_a_client_sends_kills_or_silences_it(engine: Program) -> No
     [
         b"x" * 5_000_000,
         b"position startpos moves " + b"e2e4 " * 1_000_000,
-        b"go " + b"nodes 1 " * 10_000,
+        b"go " + b"nodes 1 " * 30_000,
+        b"go nodes 1" + b" x" * 120_000,
+        b"go searchmoves" + b" e2e4" * 50_000 + b" nodes 1",
+        b"setoption name a" + b" " * 250_000 + b"b",
+        b"setoption name" + b" value" * 40_000,
         b"setoption name " + b"a" * 100_000 + b" value " + b"b" * 100_000,
         b"\x00" * 1000,
         bytes(range(1, 10)) + bytes(range(11, 256)),
     ],
-    ids=["5 MB", "5 MB of moves", "long go", "long option", "NUL", "all bytes"],
+    ids=[f"line {number}" for number in range(10)],
 )
 def test_long_and_binary_lines_are_survived(engine: Program, line: bytes) -> None:
     engine.send(line)
@@ -436,6 +443,26 @@ def test_python_chess_analyses_several_lines_until_it_stops(client: chess.engine
 
 
 # --- pieces ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_engine_with_a_fault_still_answers_every_go() -> None:
+    """In the same process, so that something can be wrong with it."""
+
+    class Faulty(UciEngine):
+        def score(self, line: Line) -> str:
+            raise ZeroDivisionError
+
+    sink = io.BytesIO()
+    engine = Faulty(Client(io.BytesIO(), sink), load_brain, {"weightsfile": "untrained", "hash": 4})
+    for line in ("go nodes 5", "go infinite", "stop", "position startpos moves e2e4", "go movetime 1", "quit"):
+        engine.obey(line)
+    engine.finish()
+    lines = sink.getvalue().decode().splitlines()
+    moves = [line.split()[1] for line in lines if line.startswith("bestmove")]
+    assert len(moves) == 3
+    assert legal("startpos", moves[0])
+    assert legal("startpos", moves[2], "e2e4")
+    assert "info string go: ZeroDivisionError" in lines
 
 
 def test_values_become_centipawns_as_with_lc0() -> None:

@@ -14,9 +14,10 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, NamedTuple, TextIO
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, NamedTuple, NoReturn, TextIO
 
 from agents.engine.time_control import Allowance, Limits, limits_of
 from games import GameName
@@ -40,8 +41,8 @@ Raises ValueError where there are no such weights."""
 
 Value = bool | int | float | str
 
-_LONGEST = 1 << 20
-"""Bytes of a line; a longer one is passed over. The longest games take a tenth of that."""
+_LONGEST = 1 << 18
+"""Bytes of a line; a longer one is passed over. A game of 10,000 moves takes a fifth of that."""
 _WAITING = 1000
 """Lines that may wait to be carried out before no more are read."""
 _PATIENCE = 3.0
@@ -175,6 +176,8 @@ class Go(NamedTuple):
     ponder: bool
 
 
+_PAIRS = {"time": "time", "inc": "increment"}  # a side's letter comes before them
+_FLAGS = ("infinite", "ponder", "searchmoves")
 _NUMBERS = {
     "movestogo": "moves_to_go",
     "movetime": "move_time",
@@ -193,9 +196,9 @@ def read_go(text: str, sides: str) -> Go:
     """
     allowed, only, ponder = Allowance(), [], False
     pairs = {f"{side}{word}": (name, turn) for turn, side in enumerate(sides) for word, name in _PAIRS.items()}
-    words = text.split()
+    words = deque(text.split())
     while words:
-        word = words.pop(0)
+        word = words.popleft()
         if word in pairs and (number := _number(words)) is not None:
             name, turn = pairs[word]
             pair = list(getattr(allowed, name))
@@ -208,18 +211,14 @@ def read_go(text: str, sides: str) -> Go:
             ponder = ponder or word == "ponder"
         elif word == "searchmoves":
             while words and words[0] not in pairs and words[0] not in _NUMBERS and words[0] not in _FLAGS:
-                only.append(words.pop(0))
+                only.append(words.popleft())
     return Go(allowed, only, ponder)
 
 
-_PAIRS = {"time": "time", "inc": "increment"}
-_FLAGS = ("infinite", "ponder", "searchmoves")
-
-
-def _number(words: list[str]) -> int | None:
+def _number(words: deque[str]) -> int | None:
     """The number that comes next, taken from ``words``; where no number is next, none, and nothing is taken."""
     if words and re.fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]*)?", words[0]):
-        return int(float(words.pop(0)))
+        return int(float(words.popleft()))
     return None
 
 
@@ -312,12 +311,12 @@ class Engine(ABC):
 
     def set_option(self, text: str) -> None:
         """``name NAME value VALUE``; an unknown name or a value that makes no sense changes nothing."""
-        match = re.fullmatch(r"name\s+(.*?)(?:\s+value(?:\s+(.*))?)?", text, re.DOTALL)
-        name, value = (match[1], match[2] or "") if match else (text, "")
+        before, value, *_ = [*re.split(r"\svalue\s", f"{text} ", maxsplit=1), ""]
+        name = " ".join(before.split()).removeprefix("name ")
         option = next((option for option in self.options if option.key == option_key(name)), None)
         if option is None:
             raise ValueError(f"there is no option called {name[:40]!r}")
-        self.values[option.key] = option.read(value)
+        self.values[option.key] = option.read(value.strip())
         if option.key == "debuglogfile":
             self.client.log_to(str(self.values[option.key]))
 
@@ -429,7 +428,15 @@ class Engine(ABC):
             self.client.inform(f"there is not enough memory for {megabytes} MB")
             return self._new_thinker(game, brain, megabytes // 2)
         thinker.warm_up()
+        self._rehearse()
         return thinker
+
+    def _rehearse(self) -> None:
+        """Go once through what a move needs beside the search, so that all of it is compiled before a clock runs."""
+        board = self._new_board("startpos")
+        (move,) = self.texts(board, board.legal[:1])
+        board.play(board.game.from_text(board.state, move))
+        self.limits(board, Allowance())
 
     def _begin(self, asked: Go) -> None:
         """Start a search; an answer comes whatever happens."""
@@ -459,7 +466,7 @@ class Engine(ABC):
     def _actions(self, board: "Board", moves: Sequence[str]) -> list[int]:
         """Those of some moves that are legal."""
         found = []
-        for move in moves:
+        for move in dict.fromkeys(moves):
             with contextlib.suppress(ValueError):
                 found.append(int(board.game.from_text(board.state, self.plain(move))))
         return found
@@ -476,14 +483,19 @@ class Engine(ABC):
         self.client.tell(*told)
 
     def _tell_answer(self, board: "Board", report: "Report", broken: Exception | None) -> None:
-        if broken is not None:
-            self.client.complain("the search broke off", broken)
-        self.tell_lines(board, report)
-        self.client.tell(self.answer(board, report))
+        try:
+            if broken is not None:
+                self.client.complain("the search broke off", broken)
+            self.tell_lines(board, report)
+            answer = self.answer(board, report)
+        except Exception as error:  # an answer it must be
+            self.client.complain("go", error)
+            answer = self.excuse(board)
+        self.client.tell(answer)
 
 
-def serve(engine: type[Engine], load: Load, log: str = "", **values: Value) -> int:
-    """Obey the client at standard input and output until it leaves; returns the exit code.
+def serve(engine: type[Engine], load: Load, log: str = "", **values: Value) -> NoReturn:
+    """Obey the client at standard input and output until it leaves, then end the process.
 
     Standard output is the client's alone: whatever a library prints there goes to standard error.
 
@@ -499,4 +511,4 @@ def serve(engine: type[Engine], load: Load, log: str = "", **values: Value) -> i
     for line in client.listen():
         obeying.obey(line)
     obeying.finish()
-    return 0
+    os._exit(0)  # all is said and flushed; to unload a compiler and a network takes seconds

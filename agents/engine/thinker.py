@@ -26,7 +26,7 @@ from rlcore.tree import for_parent
 __all__ = ["Brain", "Report", "Task", "Thinker"]
 
 _CHUNK_SECONDS = 0.05
-"""How long a chunk takes at most, about: so much later comes the answer to a stop."""
+"""How long a chunk takes at most, about."""
 _MOST_CHUNK = 2048
 """Simulations of a chunk, for the fastest searches."""
 _REPORT_SECONDS = 0.5
@@ -159,11 +159,11 @@ class Thinker:
         try:
             if task.board.legal:
                 self._search_on(task)
+            if self._is_waiting():
+                task.report(self._last)
         except Exception as error:  # whatever it was: the client waits for a move
             broken = error
             self._search.forget()
-        if self._is_waiting():
-            task.report(self._last)
         while self._is_waiting():
             self._told.wait()
             self._told.clear()
@@ -208,6 +208,7 @@ class Thinker:
             temperatures=np.array([temperature]),
             simulations=simulations,
             only=np.array(only, np.uint16) if only else None,
+            enough=self._is_late if simulations > 1 else None,
         )
 
     def _read(self, task: Task, result: SearchResult, known: int, seconds: float) -> Report:
@@ -237,8 +238,13 @@ class Thinker:
             or 0 < limits.nodes <= report.nodes
             or 0 < limits.depth <= report.depth
             or 0 < report.lines[0].plies <= limits.mate
-            or (limits.saving and lead(self._search) > left * _speed(report))
+            or (limits.saving and lead(self._search) > left * _most_speed(report))
         )
+
+    def _is_late(self) -> bool:
+        """Whether the search is to end in the middle of a chunk: its time was misjudged, or a stop has come."""
+        limits, since = self._order
+        return self._stopped or (not limits.infinite and time.perf_counter() - since >= limits.hard)
 
     def _next_chunk(self, report: Report, now: float) -> int:
         """How many simulations fit into the time until somebody must look at the clock again; at least one."""
@@ -251,6 +257,11 @@ class Thinker:
 def _speed(report: Report) -> float:
     """Simulations a second."""
     return report.nodes / max(report.seconds, 1e-6)
+
+
+def _most_speed(report: Report) -> float:
+    """Simulations a second at the most; the first ones, of which few are evaluated together, say little of the rest."""
+    return _speed(report) if report.seconds >= 2 * _CHUNK_SECONDS else 1e9
 
 
 def _before_search(task: Task) -> Report:

@@ -32,6 +32,7 @@ class Allowance:
     nodes: int | None = None
     depth: int | None = None
     mate: int | None = None
+    """Moves of the side that mates."""
     infinite: bool = False
     """Answer only when told to, as while pondering."""
 
@@ -72,7 +73,7 @@ def limits_of(allowed: Allowance, turn: int, overhead: int) -> Limits:
         saving=(clock is not None or allowed.byoyomi is not None) and allowed.move_time is None,
         nodes=0 if allowed.nodes is None else max(allowed.nodes, 1),
         depth=0 if allowed.depth is None else max(allowed.depth, 1),
-        mate=allowed.mate or 0,
+        mate=max(2 * (allowed.mate or 0) - 1, 0),
         infinite=allowed.infinite,
     )
 
