@@ -6,6 +6,7 @@
     shogi_view  shogi for the eye: the board in kanji or letters, both hands, moves in Japanese
     grid_view   tic-tac-toe and connect four for the eye
     terminal    a person against a player, in a terminal
+    clients     an outside UCI or USI program as a player
 
 Nothing is imported here: write ``from agents.engine.terminal import ...``.
 """
