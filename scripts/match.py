@@ -39,6 +39,8 @@ class Settings:
     """Seconds a move, for programs. Default, where no other limit is given: 0.1."""
     clock: str = ""
     """Seconds a game and, after a plus, seconds that each move adds, for programs, such as 60+0.5."""
+    margin: float = 0.1
+    """Seconds that a program may be late without losing; more on a busy machine."""
     concurrency: int = 1
     """Games with a program that are played at the same time."""
     resign: float | None = None
@@ -68,7 +70,7 @@ def main() -> int:
             seed=s.seed,
             openings=s.openings,
             opening_plies=s.opening_plies,
-            limits=match.parse_limits(s.nodes, s.movetime, s.clock),
+            limits=match.parse_limits(s.nodes, s.movetime, s.clock, s.margin),
             concurrency=s.concurrency,
             adjudication=match.Adjudication(s.resign, s.draw),
             sprt=match.Sprt(*s.sprt) if s.sprt else None,

@@ -106,11 +106,12 @@ def run(game: Game, engines: Sequence[str], settings: MatchSettings) -> str:
     return table(names, finished, described, settings.sprt)
 
 
-def parse_limits(nodes: int = 0, seconds: float = 0.0, clock: str = "") -> Limits:
+def parse_limits(nodes: int = 0, seconds: float = 0.0, clock: str = "", margin: float = 0.1) -> Limits:
     """What programs may use, of which at most one is given; nothing = 0.1 s a move.
 
     Args:
         clock: such as ``60+0.5``, seconds a game and seconds that each move adds.
+        margin: seconds that a program may be late.
 
     Raises:
         EngineError: more than one is given, or the clock cannot be read.
@@ -118,11 +119,11 @@ def parse_limits(nodes: int = 0, seconds: float = 0.0, clock: str = "") -> Limit
     if sum(map(bool, (nodes, seconds, clock))) > 1:
         raise EngineError("give one of nodes, time a move and a clock, not several")
     if not clock:
-        return Limits(nodes or None, seconds or (None if nodes else _SECONDS))
+        return Limits(nodes or None, seconds or (None if nodes else _SECONDS), margin=margin)
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:\+(\d+(?:\.\d+)?))?", clock)
     if found is None:
         raise EngineError(f"a clock is written 60+0.5, in seconds, not {shown(clock)}")
-    return Limits(clock=(float(found[1]), float(found[2] or 0)))
+    return Limits(clock=(float(found[1]), float(found[2] or 0)), margin=margin)
 
 
 def _check(engines: Sequence[str], settings: MatchSettings) -> None:
@@ -151,10 +152,10 @@ def _openings(game: Game, settings: MatchSettings) -> tuple[list[Opening], str]:
         plies = _RANDOM_PLIES if plies is None else plies
         return random_openings(game, pairs, plies, settings.seed), f"random openings of {plies} plies"
     if settings.openings == "common":
-        found, source = common_openings(game, plies), "common openings"
+        found, source = common_openings(game, plies), "common ones"
     else:
-        found, source = read_openings(game, Path(settings.openings), plies), f"openings of {settings.openings}"
-    return found, f"{min(len(found), pairs)} {source}"
+        found, source = read_openings(game, Path(settings.openings), plies), settings.openings
+    return found, f"openings 1 to {min(len(found), pairs)} of {source}"
 
 
 # --- playing ---------------------------------------------------------------------------------------------------------

@@ -144,5 +144,5 @@ def _press(clocks: list[float], turn: int, seconds: float, limits: Limits) -> No
     allowed = limits.allowed(clocks[turn])
     if allowed is not None and seconds > allowed + limits.margin:
         raise ProgramFailed("time", f"lost on time: {seconds:.3f} s for a move, {allowed:.3f} s allowed")
-    if limits.clock is not None and seconds > 0:
+    if limits.clock is not None and seconds > 0:  # our own players take none, so their clocks stand still
         clocks[turn] = max(clocks[turn] - seconds, 0.0) + limits.clock[1]

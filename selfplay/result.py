@@ -54,7 +54,8 @@ def table(names: tuple[str, str], games: Sequence[MatchGame], openings: str, tes
     if test is not None:
         rows.append(("SPRT", _test_text(games, test)))
     if repeated := _repeated(games):
-        rows.append(("repeated", f"{repeated} games went move for move like an earlier one and say nothing new"))
+        went = "game" if repeated == 1 else "games"
+        rows.append(("repeated", f"{repeated} {went} went move for move like an earlier one and said nothing new"))
     lines = [names[0], f"  against {names[1]}", "", *(f"  {label:<18}{text}" for label, text in rows)]
     return "\n".join(lines + _reasons(games))
 

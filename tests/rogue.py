@@ -3,6 +3,7 @@
 A program of its own: ``python tests/rogue.py crash`` crashes; a second argument is the move from which on.
 """
 
+import importlib
 import os
 import signal
 import subprocess
@@ -20,10 +21,6 @@ def say(text: str) -> None:
 def legal_moves(line: str) -> list[str]:
     """Of the position in a ``position`` line, which begins from the usual one."""
     _, _, moves = line.partition(" moves ")
-    if line.startswith("position startpos") and USI:
-        import shogi as rules
-    else:
-        import chess as rules
     board = rules.Board()
     for move in moves.split():
         board.push_usi(move) if USI else board.push_uci(move)
@@ -65,11 +62,12 @@ if MODE == "dead":
     sys.exit(3)
 if MODE == "silent":
     time.sleep(1000)
-USI, position, asked = False, "", 0
+USI, rules, position, asked = False, None, "", 0
 for command in sys.stdin:
     words = command.split()
     if words[:1] == ["uci"] or words[:1] == ["usi"]:
         USI = words[0] == "usi"
+        rules = importlib.import_module("shogi" if USI else "chess")
         say("id name Rogue\nid author a test\noption name Some Skill type spin default 3 min 0 max 20")
         say("option name Style type combo default calm var calm var very wild")
         say("option name Ponder type check default true")

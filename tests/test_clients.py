@@ -139,6 +139,7 @@ def test_scores_of_info_lines(line: str, score: float) -> None:
         (SHOGI, Limits(nodes=100), "go nodes 100"),
         (SHOGI, Limits(seconds=0.25), "go btime 0 wtime 0 byoyomi 250"),
         (SHOGI, Limits(clock=(60, 0.5)), "go btime 9500 wtime 1 binc 500 winc 500"),
+        (SHOGI, Limits(clock=(60, 0.0)), "go btime 9500 wtime 1 byoyomi 0"),
     ],
 )
 def test_limits_in_words_of_the_protocol(start, game, limits: Limits, go: str) -> None:

@@ -439,6 +439,8 @@ class ProgramPlayer:
         assert clock is not None
         left, added = map(_milliseconds, clocks), int(1000 * clock[1])
         times = (f"{side}time {time}" for side, time in zip((first, second), left, strict=True))
+        if self._protocol == "usi" and not added:  # increments are an extension, and gpsusi crashes at the word
+            return f"go {' '.join(times)} byoyomi 0"
         return f"go {' '.join(times)} {first}inc {added} {second}inc {added}"
 
     def _patience(self, left: float) -> float:
