@@ -39,6 +39,9 @@ number, so that pairs stay together."""
 _RANDOM_PLIES = 6
 _SECONDS = 0.1
 _MOST_AT_ONCE = 256
+_MOST_ELO = 1000
+_MOST = 1_000_000_000
+"""Nodes or seconds."""
 
 Parts = Generator[list[MatchGame], None, None]
 """Finished games, both of each pair together. A match may end after each part: what a part holds was chosen before it
@@ -134,15 +137,23 @@ def _check(engines: Sequence[str], settings: MatchSettings) -> None:
         raise EngineError("a match needs at least 1 game, and 0 to 200 opening plies")
     if not 1 <= settings.concurrency <= _MOST_AT_ONCE:
         raise EngineError(f"1 to {_MOST_AT_ONCE} games may be played at the same time, not {settings.concurrency}")
-    numbers = (settings.limits.nodes, settings.limits.seconds, *(settings.limits.clock or ())[:1])
-    if not all(number is None or number > 0 for number in numbers) or (settings.limits.clock or (0, 0))[1] < 0:
-        raise EngineError(
-            "nodes, seconds a move and the time on the clock must be more than 0, an increment at least 0"
-        )
-    if settings.sprt is not None and settings.sprt.elo0 >= settings.sprt.elo1:
-        raise EngineError("the second difference of the test must be greater than the first")
+    _check_limits(settings.limits)
+    resign, draw = settings.adjudication
+    if not (resign is None or resign > 0) or not (draw is None or draw >= 0):
+        raise EngineError("a game is lost by more than 0 centipawns, and drawn within 0 or more")
+    if settings.sprt is not None and not -_MOST_ELO <= settings.sprt.elo0 < settings.sprt.elo1 <= _MOST_ELO:
+        raise EngineError(f"the second difference of the test must be greater than the first, both {_MOST_ELO} at most")
     if settings.save is not None and settings.save.exists():
         raise EngineError(f"{settings.save} is there already: name a new file, so that it holds this match alone")
+
+
+def _check_limits(limits: Limits) -> None:
+    """Refuse what cannot be told to a program."""
+    clock, increment = limits.clock or (1.0, 0.0)
+    if not all(0 < number <= _MOST for number in (limits.nodes or 1, limits.seconds or 1.0, clock)):
+        raise EngineError(f"nodes and seconds must be more than 0, and at most {_MOST:,}")
+    if not all(0 <= number <= _MOST for number in (increment, limits.margin)):
+        raise EngineError(f"an increment and a margin must be 0 to {_MOST:,} s")
 
 
 def _openings(game: Game, settings: MatchSettings) -> tuple[list[Opening], str]:
@@ -152,10 +163,10 @@ def _openings(game: Game, settings: MatchSettings) -> tuple[list[Opening], str]:
         plies = _RANDOM_PLIES if plies is None else plies
         return random_openings(game, pairs, plies, settings.seed), f"random openings of {plies} plies"
     if settings.openings == "common":
-        found, source = common_openings(game, plies), "common ones"
+        found, source = common_openings(game, plies), "common openings"
     else:
-        found, source = read_openings(game, Path(settings.openings), plies), settings.openings
-    return found, f"openings 1 to {min(len(found), pairs)} of {source}"
+        found, source = read_openings(game, Path(settings.openings), plies), f"openings of {settings.openings}"
+    return found, f"{min(len(found), pairs)} of {len(found)} {source}"
 
 
 # --- playing ---------------------------------------------------------------------------------------------------------
