@@ -10,7 +10,8 @@ from selfplay.elo import Sprt, elo, log_likelihood_ratio, superiority
 __all__ = ["decision", "pair_counts", "table"]
 
 _MOST_REASONS = 10
-"""Games whose end is explained in the table; a file explains all."""
+"""Why games ended that did not end on the board, in the table; a file of games explains each of them."""
+_MOST_NUMBERS = 5
 
 
 def pair_counts(games: Sequence[MatchGame]) -> list[int]:
@@ -79,9 +80,20 @@ def _repeated(games: Sequence[MatchGame]) -> int:
 
 
 def _reasons(games: Sequence[MatchGame]) -> list[str]:
-    """Of games that did not end on the board: what happened."""
-    explained = sorted((game.number, game.reason) for game in games if game.reason)
-    lines = [f"  game {number + 1}: {reason}" for number, reason in explained[:_MOST_REASONS]]
-    if len(explained) > _MOST_REASONS:
-        lines.append(f"  ... and {len(explained) - _MOST_REASONS} games more that did not end on the board")
+    """Of games that did not end on the board: what happened, and in which."""
+    numbers: dict[str, list[int]] = {}
+    for game in sorted(games, key=lambda game: game.number):
+        if game.reason:
+            numbers.setdefault(game.reason, []).append(game.number + 1)
+    lines = [f"  {_named_games(found)}: {reason}" for reason, found in list(numbers.items())[:_MOST_REASONS]]
+    if len(numbers) > _MOST_REASONS:
+        lines.append(f"  ... and {len(numbers) - _MOST_REASONS} reasons more")
     return ["", *lines] if lines else []
+
+
+def _named_games(numbers: Sequence[int]) -> str:
+    """Games by their numbers, the first few of many."""
+    if len(numbers) == 1:
+        return f"game {numbers[0]}"
+    named = ", ".join(map(str, numbers[:_MOST_NUMBERS]))
+    return f"games {named}" + (f" and {len(numbers) - _MOST_NUMBERS} more" if len(numbers) > _MOST_NUMBERS else "")

@@ -100,9 +100,12 @@ def test_games_that_repeat_each_other_are_told() -> None:
 
 def test_what_did_not_end_on_the_board_is_explained() -> None:
     played = [game_of(i, 0.0, "crash", "A ended with exit status 1") for i in range(12)]
+    played += [game_of(i, 0.0, "time", f"A took {i} s") for i in (20, 22, 21)]
     text = table(("A", "B"), played, "").splitlines()
-    assert text.count("  game 3: A ended with exit status 1") == 1
-    assert text[-1] == "  ... and 2 games more that did not end on the board"
+    assert text[-4] == "  games 1, 2, 3, 4, 5 and 7 more: A ended with exit status 1"
+    assert text[-3:] == ["  game 21: A took 20 s", "  game 22: A took 21 s", "  game 23: A took 22 s"]
+    played += [game_of(i, 0.0, "time", f"A took {i} s") for i in range(30, 40)]
+    assert table(("A", "B"), played, "").splitlines()[-1] == "  ... and 4 reasons more"
 
 
 def test_pairs_are_games_with_the_same_opening() -> None:
@@ -252,12 +255,7 @@ def test_a_program_that_misbehaves_loses_and_the_match_goes_on(tmp_path, mode: s
     text = run(CHESS, ("random", f"cmd:{rogue(mode)}"), settings)
     assert won_drawn_lost(text) == (4, 0, 0) == pgn_score(tmp_path / "games.pgn", "uniform-random moves")
     reason = {"crash": "Rogue ended with exit status 1", "illegal": "Rogue played an illegal move: 'e2e5'"}[mode]
-    assert [line[:8] for line in text.splitlines() if reason in line] == [
-        "  game 1",
-        "  game 2",
-        "  game 3",
-        "  game 4",
-    ]
+    assert f"  games 1, 2, 3, 4: {reason}" in text
     pgn = (tmp_path / "games.pgn").read_text()
     assert pgn.count(f'[Reason "{reason}') == 4
     assert pgn.count('[Termination "rules infraction"]') == 4
