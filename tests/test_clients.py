@@ -193,7 +193,7 @@ def test_a_position_that_is_not_the_usual_one(start) -> None:
     [
         ("crash", "crash", r"ended with exit status 1 \('RuntimeError: the queen fell off the table'\)"),
         ("exit", "crash", "ended with exit status 0"),
-        ("signal", "crash", "crashed with signal SIGSEGV"),
+        ("signal", "crash", "crashed with signal 11, "),
         ("illegal", "illegal move", "played an illegal move: 'e2e5' is not legal here"),
         ("nonsense", "illegal move", "played an illegal move: 'castle' is not a move"),
         ("none", "illegal move", r"played an illegal move: '\(none\)' is not a move"),

@@ -43,6 +43,7 @@ _LATE_SECONDS = 5.0
 _LONGEST_LINE = 1 << 16
 _MOST_LINES = 10_000
 """Lines that a program may be ahead of its reader before it has to wait."""
+_LONGEST_NAME = 100
 _MATE = 100_000.0
 """Centipawns that a mate is worth, less one for each move until then."""
 
@@ -176,21 +177,20 @@ class _Process:
             stuck.cancel()
 
     def receive(self, deadline: float) -> tuple[float, str] | None:
-        """The next line and the moment at which it arrived; None once ``deadline`` has passed (``perf_counter``)."""
+        """The next line and when it arrived; None where that is after ``deadline``. Times by ``perf_counter``."""
         try:
             found = self._lines.get(timeout=max(deadline - time.perf_counter(), 0.0))
         except queue.Empty:
             return None
         if found is None:
             raise self._crash()
-        return found
+        return found if found[0] <= deadline else None  # a flood of lines is no answer either
 
     def forget(self) -> None:
         """Pass over what has arrived."""
-        with contextlib.suppress(queue.Empty):
-            while self._lines.get_nowait() is not None:
-                pass
-            raise self._crash()
+        for _ in range(self._lines.qsize()):
+            if self._lines.get() is None:
+                raise self._crash()
 
     def _crash(self) -> ProgramFailed:
         """Why the program is gone."""
@@ -200,7 +200,7 @@ class _Process:
             return ProgramFailed("crash", "closed its output")
         words = f" ({shown(self._complaints[-1], 200)})" if self._complaints else ""
         if status < 0:
-            return ProgramFailed("crash", f"crashed with signal {signal.Signals(-status).name}{words}")
+            return ProgramFailed("crash", f"crashed with signal {-status}, {signal.strsignal(-status)}{words}")
         return ProgramFailed("crash", f"ended with exit status {status}{words}")
 
     def _kill(self) -> None:
@@ -245,7 +245,7 @@ class _Option(NamedTuple):
         if found is None:
             return None
         name, kind, rest = found.groups()
-        bounds = (re.search(rf"\s{word}\s+(-?\d+)", rest) for word in ("min", "max"))
+        bounds = (re.search(rf"\s{word}\s+(-?\d{{1,18}})(?!\S)", rest) for word in ("min", "max"))
         least, most = (int(bound[1]) if bound else None for bound in bounds)
         choices = re.findall(r"\svar\s+(.+?)(?=\s+var\s|$)", rest)
         return cls(name, kind.lower(), least, most, tuple(choices))
@@ -257,7 +257,7 @@ class _Option(NamedTuple):
                 -math.inf if self.least is None else self.least,
                 math.inf if self.most is None else self.most,
             )
-            if not re.fullmatch(r"-?\d+", value) or not least <= int(value) <= most:
+            if not re.fullmatch(r"-?\d{1,18}", value) or not least <= int(value) <= most:
                 return f"a whole number from {least} to {most}"
         if self.kind == "check" and value not in ("true", "false"):
             return "true or false"
@@ -282,7 +282,7 @@ class _Client:
         self._process.send(self.protocol)
         for line in self._until(f"{self.protocol}ok", _START_SECONDS):
             if line.startswith("id name "):
-                self.name = line.removeprefix("id name ").strip()
+                self.name = "".join(filter(str.isprintable, line.removeprefix("id name ")))[:_LONGEST_NAME].strip()
             elif option := _Option.parse(line):
                 self._options[option.name.lower()] = option
         for name, value in self._program.options.items():
