@@ -20,7 +20,16 @@ from selfplay.config import Config, ConfigError, parse_config
 if TYPE_CHECKING:
     from rlcore.networks import ResNet
 
-__all__ = ["NAMED", "EngineError", "TrainedNetwork", "default_engine", "load_network", "make_player", "searching"]
+__all__ = [
+    "NAMED",
+    "PROGRAM",
+    "EngineError",
+    "TrainedNetwork",
+    "default_engine",
+    "load_network",
+    "make_player",
+    "searching",
+]
 
 NAMED = {
     "untrained": "the search without a network",
@@ -29,6 +38,9 @@ NAMED = {
     "perfect": "the best moves of a solved game",
 }
 """Engines without a folder, and what they are."""
+
+PROGRAM = "cmd:"
+"""What the name of an outside program begins with; only matches take those."""
 
 _NAMES = " or ".join(map(repr, NAMED))
 UNTRAINED_SEARCH = SearchConfig(simulations=200, considered=64, interior="gumbel")

@@ -17,6 +17,7 @@
     protocol      what UCI and USI share: lines in and out, options, commands
     uci           chess by UCI
     usi           shogi by USI
+    clients       an outside UCI or USI program as a player
 
 Nothing is imported here: write ``from agents.engine.terminal import ...``.
 """
