@@ -108,9 +108,11 @@ def parse_program(text: str) -> Program:
     """
     command, *settings = text.split(",")
     try:
-        words = shlex.split(command, posix=os.name == "posix")
+        words = shlex.split(command, posix=os.name == "posix")  # elsewhere a backslash is a part of the path
     except ValueError as error:
         raise ProgramFailed("crash", f"cannot be started: {error} in {shown(command)}") from None
+    if os.name != "posix":
+        words = [word.strip('"') for word in words]
     if not words:
         raise ProgramFailed("crash", "cannot be started: write cmd:PROGRAM ARGUMENTS,OPTION=VALUE,OPTION=VALUE")
     options = {}
