@@ -36,7 +36,7 @@ class UsiEngine(Engine):
         Option("USI_Hash", "spin", 256, 1, 65_536),  # megabytes for the search tree
         Option("USI_MultiPV", "spin", 1, 1, 593),
         Option("USI_Ponder", "check", False),  # pondering costs nothing to support; the client decides
-        Option("MoveOverhead", "spin", 30, 0, 10_000),  # milliseconds
+        Option("MoveOverhead", "spin", 100, 0, 10_000),  # milliseconds
         Option("WeightsFile", "filename", AUTODISCOVER),
         Option("Temperature", "decimal", 0, 0, 100),
         Option("DebugLogFile", "filename", ""),
