@@ -27,7 +27,7 @@ def test_nothing_named_is_no_limit_at_all() -> None:
         ({"time": (60_000, 1), "byoyomi": 5_000}, 6.95, 20.85),
         ({"time": (0, 0), "byoyomi": 1_000}, 0.95, 0.95),
         ({"byoyomi": 1_000}, 0.95, 0.95),
-        ({"time": (100, 100), "increment": (100, 100)}, 0.05, 0.05),
+        ({"time": (200, 200), "increment": (500, 500)}, 0.05, 0.05),
         ({"time": (120, None)}, 0.001, 0.003),  # never less than a quarter of a share, whatever the overhead
         ({"move_time": 1_000}, 0.95, 0.95),
         ({"move_time": 40}, 0.01, 0.01),

@@ -224,7 +224,8 @@ def test_when_idle_stop_ponderhit_and_nonsense_are_passed_over(engine: Program) 
 
 def test_words_before_a_command_are_passed_over(engine: Program) -> None:
     assert engine.ask("joho isready", until="readyok") == ["readyok"]
-    assert best_of(engine.ask("\tposition   startpos\tmoves  e2e4 ", " go   nodes \t 5 \r")) != "e2e4"
+    assert legal("startpos", best_of(engine.ask("\tposition   startpos\tmoves  e2e4 ", " go   nodes \t 5 \r")), "e2e4")
+    assert best_of(engine.ask("position\tstartpos", "go\tnodes\t5\tsearchmoves\td2d4")) == "d2d4"
 
 
 def test_another_go_ends_the_search_before_it(engine: Program) -> None:

@@ -204,6 +204,7 @@ def test_it_declares_where_it_may(engine: Program) -> None:
         (f"sfen {MATE_IN_ONE}", "mate 60000", r"checkmate G\*5b"),
         (f"sfen {MATE_IN_THREE}", "mate 60000", rf"checkmate {A_MOVE} {A_MOVE} {A_MOVE}"),
         (f"sfen {MATED}", "mate 1000", "checkmate nomate"),
+        (f"sfen\t{MATE_IN_ONE}", "\tmate\t60000", r"checkmate G\*5b"),
         ("startpos", "mate 50", "checkmate timeout"),
         ("startpos", "mate", "checkmate timeout"),
         ("startpos", "mate abc", "checkmate timeout"),

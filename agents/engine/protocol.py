@@ -164,6 +164,12 @@ def option_key(name: str) -> str:
     return re.sub(r"\s", "", name).lower().removeprefix("usi_")
 
 
+def split_at(word: str, words: list[str]) -> tuple[list[str], list[str]]:
+    """The words before a word and those after it; where it is not among them, all and none."""
+    place = words.index(word) if word in words else len(words)
+    return words[:place], words[place + 1 :]
+
+
 # --- what go says ----------------------------------------------------------------------------------------------------
 
 
@@ -329,13 +335,13 @@ class Engine(ABC):
     def set_position(self, text: str) -> None:
         """``startpos`` or a position, then ``moves`` ...; up to the first move that is not legal, if one is not."""
         self._board, self._unreadable = None, True  # what cannot be read must not leave another position behind
-        before, _, moves = f" {text} ".partition(" moves ")
-        words = before.split()
-        start = "startpos"
-        if "startpos" not in words:
-            start = " ".join(words[words.index(self.position_word) + 1 :]) if self.position_word in words else before
+        before, moves = split_at("moves", text.split())
+        if "startpos" in before:
+            start = "startpos"
+        else:
+            start = " ".join(split_at(self.position_word, before)[1])
         self._board, self._unreadable = self._new_board(start), False
-        for move in moves.split():
+        for move in moves:
             self._board.play(self._board.game.from_text(self._board.state, self.plain(move)))
 
     def go(self, text: str) -> None:

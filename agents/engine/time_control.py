@@ -15,7 +15,7 @@ MOVES_TO_GO = 30
 _LONGER = 3.0
 """A move that is not settled may take so many times its share."""
 _MOST = 0.5
-"""... but no more than this part of what is left on the clock."""
+"""... but no more than this part of what is left on the clock, where it is not the last."""
 _LEAST = 0.25
 """Of what is left, or of a move's own time, at least this part is used, whatever the overhead."""
 
@@ -87,12 +87,9 @@ def _share(clock: int, increment: int, byoyomi: int, moves_to_go: int | None, ov
     """A move's share of the time, and the most that it may take; milliseconds."""
     clock, increment, byoyomi = max(clock, 0), max(increment, 0), max(byoyomi, 0)
     moves = MOVES_TO_GO if moves_to_go is None else max(moves_to_go, 1)
-    available = clock + byoyomi
     share = _less((clock + (moves - 1) * increment) / moves + byoyomi, overhead)
-    soft = min(share, _less(available, overhead))
-    most = available if moves == 1 else byoyomi + _MOST * clock
-    hard = max(soft, min(_LONGER * share, _less(most, overhead)))
-    return soft, hard
+    most = _less(byoyomi + (clock if moves == 1 else _MOST * clock), overhead)
+    return min(share, most), min(_LONGER * share, most)
 
 
 def _less(time: float, overhead: int) -> float:

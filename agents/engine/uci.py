@@ -37,7 +37,7 @@ class UciEngine(Engine):
         Option("Hash", "spin", 256, 1, 65_536),  # megabytes for the search tree
         Option("MultiPV", "spin", 1, 1, 218),
         Option("Ponder", "check", False),  # pondering costs nothing to support; the client decides
-        Option("Move Overhead", "spin", 30, 0, 10_000),  # milliseconds
+        Option("Move Overhead", "spin", 100, 0, 10_000),  # milliseconds
         Option("WeightsFile", "string", AUTODISCOVER),
         Option("UCI_ShowWDL", "check", False),
         Option("Temperature", "decimal", 0, 0, 100),

@@ -36,7 +36,7 @@ class UsiEngine(Engine):
         Option("USI_Hash", "spin", 256, 1, 65_536),  # megabytes for the search tree
         Option("USI_MultiPV", "spin", 1, 1, 593),
         Option("USI_Ponder", "check", False),  # pondering costs nothing to support; the client decides
-        Option("MoveOverhead", "spin", 30, 0, 10_000),  # milliseconds
+        Option("MoveOverhead", "spin", 100, 0, 10_000),  # milliseconds
         Option("WeightsFile", "filename", AUTODISCOVER),
         Option("Temperature", "decimal", 0, 0, 100),
         Option("DebugLogFile", "filename", ""),
@@ -58,12 +58,12 @@ class UsiEngine(Engine):
 
     def go(self, text: str) -> None:
         """Think, and answer once; ``mate`` asks for a mate alone, within so many milliseconds or ``infinite``."""
-        before, mate, after = f" {text} ".partition(" mate ")
+        words = text.split()
         self.finish()
-        self._wants_mate = bool(mate)
-        if mate:
-            text = f"{before} infinite" if "infinite" in after.split() else f"{before} movetime {after}"
-        self._begin(read_go(text, self.sides))
+        self._wants_mate = "mate" in words
+        if self._wants_mate:
+            words[words.index("mate")] = "movetime"
+        self._begin(read_go(" ".join(words), self.sides))
 
     def score(self, line: "Line") -> str:
         """``cp`` or ``mate`` in plies, for the side to move."""
