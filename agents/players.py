@@ -83,10 +83,14 @@ class SearchPlayer:
         self.name = name
         self.evaluator = evaluator
         self.search = Search(game, config, num_games, planes_history, keep=keep)
+        self.values = np.zeros(0, np.float32)
+        """[n] what the positions that were asked about last are worth for the side to move, in [-1, 1]."""
 
     def act(self, history: History, games: Array, rng: Array) -> Array:
         """See ``Player``."""
-        return self.search.run(history, games, self.evaluator, rng).actions
+        result = self.search.run(history, games, self.evaluator, rng)
+        self.values = result.values[:, 0]
+        return result.actions
 
 
 class PolicyPlayer:

@@ -58,7 +58,7 @@ _EIGHT = np.uint64(8)
 
 
 class Ending(IntEnum):
-    """Why a game ended. The last three are given by a match, not by the rules."""
+    """Why a game ended. The last four are given by the players or a match, not by the rules."""
 
     ONGOING = 0
     FOUR_IN_A_ROW = 1
@@ -67,6 +67,7 @@ class Ending(IntEnum):
     RESIGNATION = 4
     TIME = 5
     ILLEGAL_MOVE = 6
+    AGREEMENT = 7
 
 
 _ONGOING, _FOUR_IN_A_ROW, _FULL_BOARD, _MAX_PLIES = range(4)

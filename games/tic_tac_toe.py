@@ -53,7 +53,7 @@ _SIXTEEN = np.uint64(16)
 
 
 class Ending(IntEnum):
-    """Why a game ended. The last three are given by a match, not by the rules."""
+    """Why a game ended. The last four are given by the players or a match, not by the rules."""
 
     ONGOING = 0
     THREE_IN_A_ROW = 1
@@ -62,6 +62,7 @@ class Ending(IntEnum):
     RESIGNATION = 4
     TIME = 5
     ILLEGAL_MOVE = 6
+    AGREEMENT = 7
 
 
 _ONGOING, _THREE_IN_A_ROW, _FULL_BOARD, _MAX_PLIES = range(4)

@@ -26,7 +26,8 @@ A game is a module of free jitted functions over one row of a structured array (
     FILE_SUFFIX     str           what the name of such a file ends in
     COMMENT         str           what a line begins with that readers of such files pass over, between games too
     show(state)                                         the position as a small picture in text
-    Ending          IntEnum       why a game ended, 0 = it goes on; MAX_PLIES and RESIGNATION among its names
+    Ending          IntEnum       why a game ended, 0 = it goes on; MAX_PLIES, RESIGNATION, TIME and AGREEMENT
+                                  among its names
     read_puzzles(lines) -> list                         puzzles with their solutions, where the game has such
     SYMMETRIES      Symmetries    see ``rlcore.symmetry``, where the game has such
 
@@ -51,7 +52,7 @@ from rlcore.evaluators import Batch
 from rlcore.jit import Array, bind, njit
 from rlcore.planes import PlaneLayout
 from rlcore.rng import below
-from rlcore.tree import WON, Rules, Tree, backup, count_pending, expand, new_node, proven_by, select
+from rlcore.tree import WON, Rules, Tree, backup, count_pending, edge_of, expand, new_node, proven_by, select
 from rlcore.uct import best_child, uct
 
 
@@ -288,7 +289,9 @@ def prove_roots(tree: Tree, states: Array, games: Array, rules: Rules, max_plies
         if tree.nodes[b, 0]["proven"] != 0:
             continue
         leaf = tree.num_nodes[b]
-        e = winning_action(states, b, 0, leaf, max_plies, tree.legal)  # edges lie in the order of the actions
+        e = winning_action(states, b, 0, leaf, max_plies, tree.legal)
+        if e >= 0:
+            e = edge_of(tree, b, tree.legal[0, e])
         if e >= 0:
             node = tree.nodes[b, new_node(tree, b)]
             num_legal = legal_actions(states[b, leaf], tree.legal[1])
@@ -466,7 +469,7 @@ def bind_game(name: str, module_name: str) -> Game:
         "best_child": best_child,
     }
     namespace |= {"select": select, "expand": expand, "backup": backup, "new_node": new_node}
-    namespace |= {"count_pending": count_pending, "WON_IN_ONE": WON - 1}
+    namespace |= {"count_pending": count_pending, "edge_of": edge_of, "WON_IN_ONE": WON - 1}
     namespace["STEP_WORDS"] = module.STEP_BOARDS * module.BOARD_WORDS + (module.STEP_COUNTS + 7) // 8
     kernels: dict[str, Any] = {}
     for template in _TEMPLATES:

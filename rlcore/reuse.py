@@ -120,6 +120,7 @@ def keep(
         if 0 < before <= length and past_of(past, b, before) == pasts[b]:
             root = follow(tree, rows, past, b, before, length)
             if root >= 0 and tree.nodes[b, root]["visits"] <= room:
-                cut(tree, rows, b, root)
+                if root > 0:
+                    cut(tree, rows, b, root)
                 kept[i] = True
         pasts[b] = past_of(past, b, length)

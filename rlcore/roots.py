@@ -23,6 +23,27 @@ from rlcore.tree import (
 
 
 @njit
+def restrict(tree: Tree, games: Array, actions: Array) -> None:
+    """Take from the roots of some trees ([n] int32) all edges but those of ``actions`` ([m] uint16), in place.
+
+    The priors of those that stay sum to one again.
+    """
+    for b in games:
+        root = tree.nodes[b, 0]
+        count, total = 0, 0.0
+        for e in range(root["num_edges"]):  # a root's edges come first
+            for action in actions:
+                if tree.edges[b, e]["action"] == action:
+                    tree.edges[b, count] = tree.edges[b, e]
+                    total += tree.edges[b, e]["prior"]
+                    count += 1
+                    break
+        root["num_edges"] = count
+        for e in range(count):
+            tree.edges[b, e]["prior"] /= total
+
+
+@njit
 def add_gumbel(tree: Tree, games: Array, noise: float) -> None:
     """Score each root edge by log prior + noise * Gumbel(0, 1), drawn once a search.
 

@@ -12,6 +12,7 @@ In play the tree below the moves that were played is kept for the next move (rlc
 
 import math
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ _TIE_BREAK = 1e-3
 """Gumbel noise where none is asked for: priors nearer to each other than a thousandth are alike, and chance decides."""
 _KEPT = 3
 """A tree kept from earlier moves may hold this many times what is added for a move; a larger one is grown anew."""
+_TYPICAL_LEGAL = 40
+"""Legal actions of a position, about: what memory for large trees is counted in."""
 _ROOTS = {"puct": trees.PUCT, "gumbel": trees.GUMBEL}
 
 
@@ -62,6 +65,16 @@ def halving_schedule(considered: int, simulations: int) -> list[int]:
     return schedule[:simulations]
 
 
+def _typical_legal(game: Game) -> int:
+    return min(_TYPICAL_LEGAL, int(game.MAX_LEGAL))
+
+
+def room_of(game: Game, num_bytes: int) -> int:
+    """The nodes of a tree that fit into some memory, where positions have a typical number of legal actions."""
+    edges = _typical_legal(game) * trees.EDGE.itemsize
+    return num_bytes // (trees.NODE.itemsize + int(game.STATE.itemsize) + edges)
+
+
 class Search:
     """A search of the newest positions of some games at a time, tree g for game g.
 
@@ -78,6 +91,8 @@ class Search:
         wary: see at once after which moves the opponent wins in one (where results are proven). Not for training: when
             nobody blunders, games end late, and it is their ends that teach: of 200 early games 57 ended in checkmate
             instead of 109 (one run each).
+        room: nodes of a tree, for those that grow by many runs (``room_of`` says how many fit into some memory); none =
+            for what is added for a move and what may be kept before it.
     """
 
     def __init__(
@@ -89,6 +104,7 @@ class Search:
         max_plies: int = 0,
         keep: bool = False,
         wary: bool = True,
+        room: int | None = None,
     ) -> None:
         self.game = game
         self.config = config
@@ -97,8 +113,13 @@ class Search:
         self.keep = keep
         considered = min(config.considered, config.simulations, game.MAX_LEGAL)
         leaves = min(config.leaves, config.simulations)
-        room = config.simulations * (1 + _KEPT * keep) + 1
-        self.tree = trees.new_tree(num_trees, room, game.MAX_LEGAL, leaves)
+        if room is None:
+            room = config.simulations * (1 + _KEPT * keep) + 1
+            num_edges = room * game.MAX_LEGAL
+        else:
+            room = max(room, config.simulations + 1)
+            num_edges = max(room * _typical_legal(game), (config.simulations + 1) * game.MAX_LEGAL)
+        self.tree = trees.new_tree(num_trees, room, game.MAX_LEGAL, leaves, num_edges)
         self.states = np.zeros((num_trees, room + 1), game.STATE)  # and a spare row
         words = game.layout(planes_history).num_words
         self.batch: Batch = make_batch(num_trees * leaves, words, game.MAX_LEGAL)
@@ -145,6 +166,9 @@ class Search:
         rng: Array,
         noise: bool = False,
         temperatures: Array | None = None,
+        simulations: int | None = None,
+        only: Array | None = None,
+        enough: Callable[[], bool] | None = None,
     ) -> SearchResult:
         """Search the newest positions of some games and choose an action for each.
 
@@ -153,6 +177,10 @@ class Search:
             rng: [G] uint64, a generator a game; those searched are advanced in place.
             noise: explore at the root as training does: Gumbel noise, or Dirichlet noise under PUCT.
             temperatures: [B] float64; where positive the action is drawn by visits ^ (1 / temperature).
+            simulations: fewer than the config says, for PUCT roots: sequential halving is planned for all of them.
+            only: [m] uint16, the actions that may be played, some of the legal ones. A tree from a search with others
+                is to be forgotten first.
+            enough: asked after every evaluation; once it says so, the search ends before it has all its simulations.
 
         Raises:
             ValueError: a game has no legal action, has not begun, stands twice in the list or is not in the history.
@@ -163,18 +191,31 @@ class Search:
         tree = self.tree
         tree.under_way[0] = 0  # an evaluator that raised may have left some
         tree.rng[games] = rng[games]
-        self._start(history, games, evaluator)
+        simulations = self.config.simulations if simulations is None else simulations
+        self._start(history, games, evaluator, simulations)
+        if only is not None:
+            roots.restrict(tree, games, np.ascontiguousarray(only, np.uint16))
         if self.rules.proven:
             self.game.prove_roots(tree, self.states, games, self.rules, self.max_plies)
         self._add_noise(games, noise)
-        trees.begin(tree, games, self.config.simulations)
-        self._grow(history, games, evaluator)
+        trees.begin(tree, games, simulations)
+        self._grow(history, games, evaluator, enough=enough)
         result = self._read(games, temperatures)
         rng[games] = tree.rng[games]
         self._lengths[games] = history.length[games]  # now these trees are whole
         self.searches += len(games)
         self.seconds += time.perf_counter() - began
         return result
+
+    def spare(self, g: int) -> int:
+        """How many simulations tree ``g`` has room for; a run of more on the same position begins it anew."""
+        nodes = self.tree.nodes.shape[1] - 1 - int(self.tree.nodes[g, 0]["visits"])
+        edges = self.tree.edges.shape[1] - int(self.tree.num_edges[g])
+        return max(min(nodes, edges // self.game.MAX_LEGAL), 0)
+
+    def forget(self) -> None:
+        """Begin all trees anew at the next run."""
+        self._lengths[:] = 0
 
     def _checked(self, history: History, games: Array) -> Array:
         """``games`` as the kernels take them, which check nothing themselves. Raises ValueError, see ``run``."""
@@ -190,13 +231,14 @@ class Search:
             raise ValueError("a game stands twice in the list, or has not begun")
         return games
 
-    def _start(self, history: History, games: Array, evaluator: Evaluator) -> None:
+    def _start(self, history: History, games: Array, evaluator: Evaluator, simulations: int) -> None:
         """Give every tree an expanded root: the one it has kept, or a new one."""
         fresh = games
         if self.keep:
-            kept, room = self._kept[: len(games)], _KEPT * self.config.simulations
+            kept, room = self._kept[: len(games)], self.tree.nodes.shape[1] - 1 - simulations
             rows, past = reuse.as_words(self.states), reuse.as_words(history.states)
             reuse.keep(self.tree, rows, past, history.length, games, self._lengths, self._pasts, room, kept)
+            kept &= np.array([self.spare(g) >= simulations for g in games], np.bool_)  # nodes fit in; edges may not
             fresh = games[~kept]
         self._lengths[games] = 0
         gather_keys(history, games)
@@ -212,7 +254,14 @@ class Search:
         elif noise:
             roots.add_dirichlet(self.tree, games, self.config.noise_alpha, self.config.noise_weight)
 
-    def _grow(self, history: History, games: Array, evaluator: Evaluator, size: int | None = None) -> None:
+    def _grow(
+        self,
+        history: History,
+        games: Array,
+        evaluator: Evaluator,
+        size: int | None = None,
+        enough: Callable[[], bool] | None = None,
+    ) -> None:
         """Waves until every tree has its target; ``size`` rows of the batch are waiting where a wave was begun."""
         if size is None:
             size = self._wave(history, games, 0)
@@ -223,6 +272,8 @@ class Search:
                 self.evaluator_seconds += time.perf_counter() - began
                 self.evaluations += size
             self.waves += 1
+            if enough is not None and enough():
+                self.tree.target[games] = 0  # the leaves under way are the last
             size = self._wave(history, games, size)
 
     def _wave(self, history: History, games: Array, size: int) -> int:

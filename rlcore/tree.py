@@ -112,12 +112,15 @@ def puct_exploration(most_visits: int, c_init: float, c_base: float) -> Array:
     return (growing * np.sqrt(visits)).astype(np.float32)
 
 
-def new_tree(num_trees: int, num_nodes: int, max_legal: int, leaves: int = 1) -> Tree:
-    """Room for ``num_nodes`` nodes a tree, each with up to ``max_legal`` edges; memory is used only as it fills."""
+def new_tree(num_trees: int, num_nodes: int, max_legal: int, leaves: int = 1, num_edges: int | None = None) -> Tree:
+    """Room for ``num_nodes`` nodes a tree and ``num_edges`` edges, none = as many as they can have; memory is used only
+    as it fills."""
     slots = num_trees * leaves
+    if num_edges is None:
+        num_edges = num_nodes * max_legal
     return Tree(
         nodes=np.zeros((num_trees, num_nodes), NODE),
-        edges=np.empty((num_trees, num_nodes * max_legal), EDGE),
+        edges=np.empty((num_trees, num_edges), EDGE),
         num_nodes=np.zeros(num_trees, np.int32),
         num_edges=np.zeros(num_trees, np.int32),
         begun=np.zeros(num_trees, np.int32),
@@ -176,6 +179,15 @@ def begin(tree: Tree, games: Array, simulations: int) -> None:
         tree.target[b] = root["visits"] + simulations
         for e in range(root["num_edges"]):
             tree.root_visits[b, e] = tree.edges[b, e]["visits"]
+
+
+@njit
+def edge_of(tree: Tree, b: int, action: int) -> int:
+    """The edge of the root by which an action is played; -1 = there is none."""
+    for e in range(tree.nodes[b, 0]["num_edges"]):  # a root's edges come first
+        if tree.edges[b, e]["action"] == action:
+            return e
+    return -1
 
 
 # --- proven results --------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Play a match between two engines."""
 
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,36 +15,74 @@ from games import GAMES
 
 @dataclass
 class Settings:
-    """Play a match between two engines; shows the score and the difference in Elo, each with a 95 % interval."""
+    """Play a match between two engines; shows score, Elo difference and how games ended, with 95 % intervals."""
 
     game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "chess"
     """The game."""
     engine: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="ENGINE")] = ()
-    """Given twice: a run, a checkpoint's folder, 'untrained' (the search without a network) or 'random'.
-    Default: runs/<game>, then random."""
+    """Given twice: a run, a checkpoint's folder, 'untrained' (the search without a network), 'random', 'rollouts'
+    (plain tree search, a thousand random games a move), 'perfect' (solved games; early moves of connect four take
+    minutes), or any program that speaks UCI (chess) or USI (shogi), with arguments and options:
+    'cmd:stockfish,Skill Level=0,Hash=16'. Default: runs/<game>, then random."""
     games: int = 100
     """How many; each opening is played with both colours."""
+    openings: str = "random"
+    """'random', 'common' (chess: the twelve of the AlphaZero paper; shogi: twelve, too) or a file: a line an opening,
+    as moves (e2e4 c7c5), a position (FEN, EPD, SFEN) or both, or whole games (PGN, CSA, KIF)."""
+    opening_plies: int | None = None
+    """Moves of each opening: so many random ones (default 6; with few, games may repeat each other), at most so many of
+    the others (default all)."""
     simulations: int = 0
-    """How much both search a move; 0 = as they were trained."""
+    """A move, for our own engines; 0 = as they were trained."""
+    nodes: int = 0
+    """A move, for programs."""
+    movetime: float = 0.0
+    """Seconds a move, for programs. Default, where no other limit is given: 0.1."""
+    clock: str = ""
+    """Seconds a game and, after a plus, seconds that each move adds, for programs, such as 60+0.5."""
+    margin: float = 0.1
+    """Seconds that a program may be late without losing; more on a busy machine."""
+    concurrency: int = 1
+    """Games with a program that are played at the same time."""
+    resign: float | None = None
+    """End games as lost for a side that sees itself so many centipawns behind for three moves."""
+    draw: float | None = None
+    """End games as drawn that both sides see within so many centipawns of even for eight moves, from move 34 on."""
+    sprt: tuple[float, float] | None = None
+    """Two Elo differences: stop as soon as it is clear, with 5 % errors, which of them is nearer the truth."""
+    save: Path | None = None
+    """A new file for the games: PGN, for shogi CSA."""
     seed: int = 1
-    """The same number, the same match."""
-    opening_plies: int = 6
-    """Random moves that each game begins with; with few of them, games may repeat each other."""
+    """The same number, the same match, between engines of ours."""
 
 
 def main() -> int:
     s = tyro.cli(Settings)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that programs are ended then, too
     try:
         from games import UnknownGame, load
         from selfplay import match
+        from selfplay.config import ConfigError
 
         engines = s.engine + (f"runs/{s.game}", "random")[len(s.engine) :]
-        settings = match.MatchSettings(s.games, s.simulations or None, s.seed, s.opening_plies)
+        settings = match.MatchSettings(
+            games=s.games,
+            simulations=s.simulations or None,
+            seed=s.seed,
+            openings=s.openings,
+            opening_plies=s.opening_plies,
+            limits=match.parse_limits(s.nodes, s.movetime, s.clock, s.margin),
+            concurrency=s.concurrency,
+            adjudication=match.Adjudication(s.resign, s.draw),
+            sprt=match.Sprt(*s.sprt) if s.sprt else None,
+            save=s.save,
+        )
         print(match.run(load(s.game), engines, settings))
         return 0
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
+        print(stopped, end="\n" if str(stopped) else "")
         return 130
-    except (match.EngineError, UnknownGame) as error:
+    except (ConfigError, UnknownGame) as error:
         print(f"match: {error}", file=sys.stderr)
         return 2
 

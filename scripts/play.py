@@ -1,5 +1,6 @@
 """Play against the engine in a terminal."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,18 @@ class Settings:
 
     game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "chess"
     """The game."""
-    engine: Annotated[str, tyro.conf.arg(aliases=["--run-dir"], metavar="ENGINE")] = ""
-    """A run, a checkpoint's folder, 'untrained' (the search without a network) or 'random'. Default: runs/<game>."""
-    simulations: int = 200
-    """How much the engine searches a move."""
-    side: Literal["first", "second", "white", "black", "random"] = "first"
-    """Your side; White moves first in chess, Black (sente) in shogi."""
+    engine: Annotated[
+        tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(aliases=["--run-dir"], metavar="ENGINE")
+    ] = ()
+    """A run, a checkpoint's folder, 'untrained' (the search without a network), 'random', or in solved games 'perfect'.
+    Default: runs/<game>.
+    With --side none it may be given twice."""
+    level: Annotated[str, tyro.conf.arg(aliases=["--simulations"], metavar="N|Ns")] = "200"
+    """How much the engine searches a move: 800 simulations, or 2s for about two seconds."""
+    clock: Annotated[str, tyro.conf.arg(metavar="5+3|10/30")] = ""
+    """A clock for each side: minutes + seconds a move, or minutes and then seconds for each move."""
+    side: Literal["first", "second", "white", "black", "random", "both", "none"] = "first"
+    """Your side; White moves first in chess, Black (sente) in shogi. None = watch the engine play."""
     ascii: bool = False
     """Letters instead of glyphs."""
     fen: Annotated[str, tyro.conf.arg(aliases=["--sfen"])] = "startpos"
@@ -31,18 +38,24 @@ class Settings:
 
 
 def main() -> int:
-    settings = tyro.cli(Settings)
+    s = tyro.cli(Settings)
     try:
-        from agents.engine import terminal
-        from games import errors, load
+        from agents.engine import clock, computer, terminal
+        from games import UnknownGame, load
         from selfplay.engines import EngineError, default_engine, make_player
 
-        game = load(settings.game)
-        player = make_player(game, settings.engine or default_engine(game, print), 1, settings.simulations, warn=print)
-        return terminal.play(game, player, settings.side, settings.ascii, settings.fen)
+        game, level = load(s.game), computer.parse_level(s.level)
+        control = clock.parse_clock(s.clock) if s.clock else None
+        names = s.engine or (default_engine(game, print),)
+        # The number decides how many positions are evaluated together: seconds are enough for many.
+        players = [make_player(game, name, 1, level.simulations or 400, warn=print) for name in names]
+        return terminal.play(game, players, s.side, s.ascii, s.fen, level=level, control=control)
     except KeyboardInterrupt:
         return 130
-    except (EngineError, errors.BadPosition, errors.UnknownGame, terminal.NoView) as error:
+    except BrokenPipeError:  # nobody reads any further
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where what is left goes without complaint
+        return 0
+    except (EngineError, UnknownGame, *terminal.MISTAKES) as error:
         print(f"play: {error}", file=sys.stderr)
         return 2
 

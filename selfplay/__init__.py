@@ -13,7 +13,9 @@ In the order of dependence:
     report          progress in lines, alarms, summary
     picture         the live screen, and the picture at the end
     run             a run's folder and parts; one round of it; going on after a kill
-    arena           matches side by side, scores with intervals
+    openings        how games of a match begin: a file, common ones, random moves
+    adjudication    games that a match ends by its players' scores
+    arena           matches of our own players side by side, scores with intervals
     strength        a network against opponents that never change
     engines         a run, a checkpoint, "untrained", "random" ... as players
     exact           moves of a solved game, judged by exact scores
@@ -22,10 +24,14 @@ In the order of dependence:
     curves          pictures of that
     loop            rounds until the time is up, and the end
     presets         settings that belong together, by machine and game
-    match           two engines against each other, Elo
+    elo             what a score says of strength; a test that ends a match
+    referee         a game with an outside program: clocks, endings, blame
+    result          what a match has come to, as a table
+    match           two engines against each other; the file of games
     puzzles         how many puzzles with known solutions an engine solves
     peers           other programs, timed beside ours
     bench           throughput of the hot paths, each beside a partner
+    gui             the engine for GUIs as a program, with a run's network
 
 Nothing is imported here: write ``from selfplay.loop import ...``.
 """

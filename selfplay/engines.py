@@ -20,7 +20,16 @@ from selfplay.config import Config, ConfigError, parse_config
 if TYPE_CHECKING:
     from rlcore.networks import ResNet
 
-__all__ = ["NAMED", "EngineError", "TrainedNetwork", "default_engine", "load_network", "make_player", "searching"]
+__all__ = [
+    "NAMED",
+    "PROGRAM",
+    "EngineError",
+    "TrainedNetwork",
+    "default_engine",
+    "load_network",
+    "make_player",
+    "searching",
+]
 
 NAMED = {
     "untrained": "the search without a network",
@@ -30,8 +39,11 @@ NAMED = {
 }
 """Engines without a folder, and what they are."""
 
+PROGRAM = "cmd:"
+"""What the name of an outside program begins with; only matches take those."""
+
 _NAMES = " or ".join(map(repr, NAMED))
-_UNTRAINED_SEARCH = SearchConfig(simulations=200, considered=64, interior="gumbel")
+UNTRAINED_SEARCH = SearchConfig(simulations=200, considered=64, interior="gumbel")
 _MOST_SIMULATIONS = 100_000
 _BATCH = 16
 """Positions that a network evaluates in about the time of one."""
@@ -129,7 +141,7 @@ def make_player(
         return PerfectPlayer(game)
     try:
         if text == "untrained":
-            search = searching(_UNTRAINED_SEARCH, simulations)
+            search = searching(UNTRAINED_SEARCH, simulations)
             name = f"the search without a network, {search.simulations} simulations"
             return SearchPlayer(game, name, Uniform(), search, num_games, planes_history=1)
         network, config, name = load_network(game, Path(text), warn)

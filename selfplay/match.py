@@ -1,20 +1,51 @@
-"""A match between two engines that a command line names, and its result as a table."""
+"""A match between two engines that a command line names.
 
-import math
+A game of a match begins with an opening, which its neighbour has too, with colours changed. Two engines of ours play
+all games side by side, so that networks get full batches (``selfplay.arena``); where an outside program takes part,
+each game has a referee of its own, who keeps the clocks, and some are played at the same time on threads
+(``selfplay.referee``). Either way a finished game is a ``MatchGame``, and here it is told of: in the file of games, to
+the test that may end the match, and in the result. The result counts what the file holds.
+"""
+
+import re
 import sys
-from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, NamedTuple
 
+from agents.engine.board import Board
+from agents.engine.clients import Limits, ProgramFailed, ProgramPlayer, parse_program
+from agents.engine.views import view_class
+from agents.players import Player
+from games.errors import shown
 from rlcore.game import Game
-from selfplay.arena import Match, play_match, wilson
-from selfplay.engines import EngineError, make_player
+from selfplay.adjudication import NEVER, Adjudication
+from selfplay.arena import MatchGame, play_games
+from selfplay.elo import Sprt
+from selfplay.engines import PROGRAM, EngineError, make_player
+from selfplay.openings import Opening, common_openings, random_openings, read_openings
 from selfplay.progress import Progress
+from selfplay.referee import GameRules, OwnPlayer, Side, play_game
+from selfplay.result import decision, table
 
-__all__ = ["MatchSettings", "elo", "run", "table"]
+__all__ = ["Adjudication", "EngineError", "Interrupted", "MatchSettings", "Sprt", "parse_limits", "run"]
 
 _SIDE_BY_SIDE = 128
-"""Games played at once: enough to fill a network's batch, few enough for their trees to fit into memory."""
+"""Games played at once: enough to fill a network's batch, few enough for their trees to fit into memory. An even
+number, so that pairs stay together."""
+_RANDOM_PLIES = 6
+_SECONDS = 0.1
+_MOST_AT_ONCE = 256
+_MOST_ELO = 1000
+_MOST = 1_000_000_000
+"""Nodes or seconds."""
+
+Parts = Generator[list[MatchGame], None, None]
+"""Finished games, both of each pair together. A match may end after each part: what a part holds was chosen before it
+was played, so that nothing depends on which games are short."""
 
 
 class MatchSettings(NamedTuple):
@@ -22,70 +53,256 @@ class MatchSettings(NamedTuple):
 
     games: int = 100
     simulations: int | None = None
-    """A move, for both; none = as each was trained."""
+    """A move, for engines of ours; none = as each was trained."""
     seed: int = 1
-    opening_plies: int = 6
-    """Random moves at the start; each opening is played twice, with colours changed."""
+    openings: str = "random"
+    """Or "common", or a file, see ``selfplay.openings``."""
+    opening_plies: int | None = None
+    """Moves of an opening; none = 6 random ones, or all of the others'."""
+    limits: Limits = Limits(seconds=_SECONDS)
+    """For programs."""
+    concurrency: int = 1
+    """Games with a program at the same time."""
+    adjudication: Adjudication = NEVER
+    sprt: Sprt | None = None
+    """The test that may end the match before all games are played."""
+    save: Path | None = None
+    """A file for the games, which must not be there yet."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a match; its text is the result until then."""
 
 
 def run(game: Game, engines: Sequence[str], settings: MatchSettings) -> str:
-    """Play two engines (see ``make_player``) against each other, with a progress bar where there is a terminal.
+    """Play two engines against each other, with a progress bar where there is a terminal.
+
+    Args:
+        engines: each as ``make_player`` names ours, or ``cmd:`` and a program as ``parse_program`` reads it.
 
     Returns:
         The result as lines of text.
 
     Raises:
-        EngineError: there are not two, one cannot be had, or a number makes no sense.
+        EngineError: there are not two, one cannot be had, a number makes no sense, or the file cannot be written.
+        OpeningError: the openings cannot be had.
+        Interrupted: by the user.
     """
+    _check(engines, settings)
+    openings, described = _openings(game, settings)
+    finished: list[MatchGame] = []
+    with ExitStack() as stack:
+        tell = stack.enter_context(Progress("games", settings.games)).after(0)
+        names, parts = _play(stack, game, engines, openings, settings, tell)
+        file = stack.enter_context(_new_file(settings.save)) if settings.save else None
+        try:
+            for part in stack.enter_context(closing(parts)):
+                if file is not None:
+                    _save(file, game, names, part)
+                finished += part
+                if decision(finished, settings.sprt) is not None:
+                    break
+        except KeyboardInterrupt:
+            done = f"Broken off after {len(finished)} of {settings.games} games."
+            text = table(names, finished, described, settings.sprt) if finished else ""
+            raise Interrupted(f"{done}\n{text}".rstrip()) from None
+    return table(names, finished, described, settings.sprt)
+
+
+def parse_limits(nodes: int = 0, seconds: float = 0.0, clock: str = "", margin: float = 0.1) -> Limits:
+    """What programs may use, of which at most one is given; nothing = 0.1 s a move.
+
+    Args:
+        clock: such as ``60+0.5``, seconds a game and seconds that each move adds.
+        margin: seconds that a program may be late.
+
+    Raises:
+        EngineError: more than one is given, or the clock cannot be read.
+    """
+    if sum(map(bool, (nodes, seconds, clock))) > 1:
+        raise EngineError("give one of nodes, time a move and a clock, not several")
+    if not clock:
+        return Limits(nodes or None, seconds or (None if nodes else _SECONDS), margin=margin)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:\+(\d+(?:\.\d+)?))?", clock)
+    if found is None:
+        raise EngineError(f"a clock is written 60+0.5, in seconds, not {shown(clock)}")
+    return Limits(clock=(float(found[1]), float(found[2] or 0)), margin=margin)
+
+
+def _check(engines: Sequence[str], settings: MatchSettings) -> None:
+    """Refuse what makes no match."""
     if len(engines) != 2:
         raise EngineError(f"a match needs two engines, not {len(engines)}: give --engine twice")
-    if settings.games < 1 or not 0 <= settings.opening_plies <= 200:
+    if settings.games < 1 or not 0 <= (settings.opening_plies or 0) <= 200:
         raise EngineError("a match needs at least 1 game, and 0 to 200 opening plies")
-    room = min(settings.games, _SIDE_BY_SIDE)
-    first, second = (make_player(game, text, room, settings.simulations, warn=_warn) for text in engines)
-    parts: list[Match] = []
-    with Progress("games", settings.games) as progress:
-        for done in range(0, settings.games, _SIDE_BY_SIDE):
-            count = min(_SIDE_BY_SIDE, settings.games - done)
-            seed = settings.seed + done * 1_000_003
-            tell = progress.after(done)
-            parts.append(play_match(game, first, second, count, seed, settings.opening_plies, progress=tell))
-    return table(first.name, _together(parts), settings)
+    if not 1 <= settings.concurrency <= _MOST_AT_ONCE:
+        raise EngineError(f"1 to {_MOST_AT_ONCE} games may be played at the same time, not {settings.concurrency}")
+    _check_limits(settings.limits)
+    resign, draw = settings.adjudication
+    if not (resign is None or resign > 0) or not (draw is None or draw >= 0):
+        raise EngineError("a game is lost by more than 0 centipawns, and drawn within 0 or more")
+    if settings.sprt is not None and not -_MOST_ELO <= settings.sprt.elo0 < settings.sprt.elo1 <= _MOST_ELO:
+        raise EngineError(f"the second difference of the test must be greater than the first, both {_MOST_ELO} at most")
+    if settings.save is not None and settings.save.exists():
+        raise EngineError(f"{settings.save} is there already: name a new file, so that it holds this match alone")
+
+
+def _check_limits(limits: Limits) -> None:
+    """Refuse what cannot be told to a program."""
+    clock, increment = limits.clock or (1.0, 0.0)
+    if not all(0 < number <= _MOST for number in (limits.nodes or 1, limits.seconds or 1.0, clock)):
+        raise EngineError(f"nodes and seconds must be more than 0, and at most {_MOST:,}")
+    if not all(0 <= number <= _MOST for number in (increment, limits.margin)):
+        raise EngineError(f"an increment and a margin must be 0 to {_MOST:,} s")
+
+
+def _openings(game: Game, settings: MatchSettings) -> tuple[list[Opening], str]:
+    """The openings of a match, and what they are for people to read."""
+    plies, pairs = settings.opening_plies, -(-settings.games // 2)
+    if settings.openings == "random":
+        plies = _RANDOM_PLIES if plies is None else plies
+        return random_openings(game, pairs, plies, settings.seed), f"random openings of {plies} plies"
+    if settings.openings == "common":
+        found, source = common_openings(game, plies), "common openings"
+    else:
+        found, source = read_openings(game, Path(settings.openings), plies), f"openings of {settings.openings}"
+    return found, f"{min(len(found), pairs)} of {len(found)} {source}"
+
+
+# --- playing ---------------------------------------------------------------------------------------------------------
+
+
+def _play(
+    stack: ExitStack,
+    game: Game,
+    engines: Sequence[str],
+    openings: Sequence[Opening],
+    settings: MatchSettings,
+    tell: Callable[[int], None],
+) -> tuple[tuple[str, str], Parts]:
+    """The names of both players, and the match about to be played; ``stack`` ends whatever is started for it."""
+    if not any(text.startswith(PROGRAM) for text in engines):
+        room = min(settings.games, _SIDE_BY_SIDE)
+        first, second = (make_player(game, text, room, settings.simulations, warn=_warn) for text in engines)
+        _tell_apart(first, second)
+        return (first.name, second.name), _side_by_side(game, (first, second), openings, settings, tell)
+    tables = []
+    for number in range(min(settings.concurrency, settings.games)):
+        sides = [_make_side(stack, game, text, settings, _warn if number == 0 else None) for text in engines]
+        _tell_apart(*sides)
+        tables.append((sides[0], sides[1]))
+    return (tables[0][0].name, tables[0][1].name), _refereed(game, tables, openings, settings, tell)
+
+
+def _make_side(
+    stack: ExitStack, game: Game, text: str, settings: MatchSettings, warn: Callable[[str], None] | None
+) -> Side:
+    """A player for one game at a time."""
+    if not text.startswith(PROGRAM):
+        return OwnPlayer(make_player(game, text, 1, settings.simulations, warn))
+    try:
+        player = ProgramPlayer(game, parse_program(text.removeprefix(PROGRAM)), settings.limits)
+    except ProgramFailed as error:
+        raise EngineError(f"{text} {error}") from None
+    stack.callback(player.close)
+    return player
+
+
+def _tell_apart(first: Player | Side, second: Player | Side) -> None:
+    """Two engines have two names, by which a file of games tells who won."""
+    if first.name == second.name:
+        first.name, second.name = f"{first.name} (first)", f"{second.name} (second)"
 
 
 def _warn(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _together(parts: Sequence[Match]) -> Match:
-    """The parts of a match as one."""
-    wins, draws, losses = (sum(getattr(part, name) for part in parts) for name in ("wins", "draws", "losses"))
-    games = wins + draws + losses
-    score = (wins + draws / 2) / games
-    endings: Counter[str] = sum((Counter(part.endings) for part in parts), Counter())
-    low, high = wilson(score, games)
-    return Match(parts[0].opponent, wins, draws, losses, score, low, high, dict(endings.most_common()))
+def _side_by_side(
+    game: Game,
+    players: tuple[Player, Player],
+    openings: Sequence[Opening],
+    settings: MatchSettings,
+    tell: Callable[[int], None],
+) -> Parts:
+    """A match of our own engines."""
+    for begin in range(0, settings.games, _SIDE_BY_SIDE):
+        numbers = range(begin, min(begin + _SIDE_BY_SIDE, settings.games))
+
+        def progress(done: int, before: int = begin) -> None:
+            tell(before + done)
+
+        rules = settings.adjudication
+        yield play_games(game, players, numbers, openings, settings.seed, adjudication=rules, progress=progress)
 
 
-def elo(score: float) -> float:
-    """The rating difference at which a score in [0, 1] is expected (Elo 1978): 400 log10(score / (1 - score))."""
-    if score <= 0.0 or score >= 1.0:
-        return math.copysign(math.inf, score - 0.5)
-    return 400 * math.log10(score / (1 - score))
+def _refereed(
+    game: Game,
+    tables: Sequence[tuple[Side, Side]],
+    openings: Sequence[Opening],
+    settings: MatchSettings,
+    tell: Callable[[int], None],
+) -> Parts:
+    """A match with programs, as many games at a time as there are tables; a part is a pair of games."""
+    free: SimpleQueue[tuple[Side, Side]] = SimpleQueue()
+    for sides in tables:
+        free.put(sides)
+    rules = GameRules(settings.limits, settings.adjudication)
+
+    def play(number: int) -> MatchGame:
+        sides = free.get()
+        try:
+            return play_game(game, sides, number, openings[number // 2 % len(openings)], settings.seed, rules)
+        finally:
+            free.put(sides)
+
+    pool, is_complete = ThreadPoolExecutor(len(tables)), False
+    try:
+        part: list[MatchGame] = []
+        for done, one in enumerate(pool.map(play, range(settings.games)), start=1):
+            part.append(one)
+            tell(done)
+            if done % 2 == 0 or done == settings.games:
+                yield part
+                part = []
+        is_complete = True
+    finally:  # where the match is broken off, its programs' end is the end of the games in progress
+        pool.shutdown(wait=False, cancel_futures=True)
+        for sides in tables:
+            for side in sides:
+                side.close(politely=is_complete)
+        pool.shutdown()
 
 
-def table(name: str, match: Match, settings: MatchSettings) -> str:
-    """The result as lines of text."""
+# --- the file of games -----------------------------------------------------------------------------------------------
 
-    def rating(score: float) -> str:
-        return f"{elo(score):+.0f}" if math.isfinite(elo(score)) else "unbounded"
 
-    openings = f"random openings of {settings.opening_plies} plies, each with both colours"
-    rows = [
-        ("games", f"{match.wins + match.draws + match.losses}, {openings}"),
-        ("score", f"{match.score:.1%}  (95% interval {match.low:.1%} to {match.high:.1%})"),
-        ("won, drawn, lost", f"{match.wins}, {match.draws}, {match.losses}"),
-        ("Elo difference", f"{rating(match.score)}  (95% interval {rating(match.low)} to {rating(match.high)})"),
-        ("endings", ", ".join(f"{ending.replace('_', ' ')} {count}" for ending, count in match.endings.items())),
-    ]
-    return "\n".join([f"{name}", f"  against {match.opponent}", "", *(f"  {label:<18}{text}" for label, text in rows)])
+def _new_file(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("x", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise EngineError(f"{path} cannot be written ({error.strerror})") from None
+
+
+def _save(file: IO[str], game: Game, names: tuple[str, str], games: Sequence[MatchGame]) -> None:
+    """Append games in the game's own format. There is no date, so that the same match is the same file."""
+    moves_first, moves_second = view_class(game).sides
+    texts = []
+    for one in games:
+        by_turn = names if one.number % 2 == 0 else names[::-1]
+        headers = {
+            "Event": "rlcore match",
+            "Round": str(one.number + 1),
+            moves_first: by_turn[0],
+            moves_second: by_turn[1],
+            "Opening": one.opening.name,
+            "Reason": one.reason or one.how,
+        }
+        start = None if one.opening.start == "startpos" else Board(game, one.opening.start).start
+        texts.append(game.write_game(one.actions, headers, one.ending, one.value, start))
+    try:
+        file.write("".join(texts))
+        file.flush()
+    except OSError as error:
+        raise EngineError(f"{file.name} cannot be written ({error.strerror})") from None

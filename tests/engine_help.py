@@ -1,4 +1,4 @@
-"""What the tests of engines share: a tiny run on disk, and scripts run like a person would."""
+"""What the tests of engines share: a tiny run on disk, scripts run like a person would, a time that stands still."""
 
 import dataclasses
 import io
@@ -63,3 +63,13 @@ def script(name: str, *arguments: str, typed: str = "", cwd: Path = ROOT) -> sub
 def complaints(done: subprocess.CompletedProcess[str]) -> list[str]:
     """The lines on standard error, but for the one that explains a slow first start."""
     return [line for line in done.stderr.splitlines() if not line.startswith("Compiling kernels")]
+
+
+class Time:
+    """Seconds that stand still until they are moved by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds

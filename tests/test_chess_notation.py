@@ -362,6 +362,7 @@ def test_a_game_is_written_so_that_python_chess_and_we_read_it() -> None:
         (2, Ending.ILLEGAL_MOVE, 1.0, "1-0", "rules infraction"),
         (2, Ending.THREEFOLD, 0.0, "1/2-1/2", "normal"),
         (2, Ending.MAX_PLIES, 0.0, "1/2-1/2", "adjudication"),
+        (2, Ending.AGREEMENT, 0.0, "1/2-1/2", "normal"),
     ],
 )
 def test_results_in_pgn(plies: int, ending: Ending, value: float, result: str, termination: str) -> None:

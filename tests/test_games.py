@@ -54,7 +54,7 @@ def test_sizes_fit_where_they_are_stored(name):
     longest = HEADER.itemsize + MOST_PLIES * (PLY.itemsize + game.MAX_LEGAL * ENTRY.itemsize)
     assert longest <= MAX_PAYLOAD
     assert {0: "ONGOING"}.items() <= {int(ending): ending.name for ending in game.Ending}.items()
-    assert {"MAX_PLIES", "RESIGNATION"} <= set(game.Ending.__members__)
+    assert {"MAX_PLIES", "RESIGNATION", "TIME", "AGREEMENT"} <= set(game.Ending.__members__)
     assert set(game.PAST) < set(game.STATE.names)
 
 

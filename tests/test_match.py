@@ -1,60 +1,302 @@
-"""Matches between named engines: figures by hand, the same seed the same match, and the command."""
+"""Matches between named engines: the same seed the same match, the file tells the same score, whoever misbehaves."""
 
-import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
 
+import numpy as np
 import pytest
-from engine_help import CHESS, complaints, make_run, script
+from client_help import installed, is_running, rogue
+from engine_help import CHESS, ROOT, complaints, make_run, script
 
-from selfplay.arena import Match, wilson
-from selfplay.engines import EngineError
-from selfplay.match import MatchSettings, elo, run, table
+import games
+from agents.players import RandomPlayer
+from games import GameName
+from selfplay.adjudication import Adjudication, Opinions, centipawns
+from selfplay.arena import MatchGame, play_games, wilson
+from selfplay.elo import Sprt
+from selfplay.engines import EngineError, make_player
+from selfplay.match import MatchSettings, parse_limits, run
+from selfplay.openings import Opening, OpeningError, random_openings
+from selfplay.result import pair_counts, table
+
+SHOGI = games.load("shogi")
+NODES = parse_limits(nodes=1)
 
 
-@pytest.mark.parametrize(("score", "difference"), [(0.5, 0.0), (0.75, 190.85), (0.25, -190.85), (10 / 11, 400.0)])
-def test_elo_difference_of_a_score(score: float, difference: float) -> None:
-    assert elo(score) == pytest.approx(difference, abs=0.01)
+def rows(text: str) -> dict[str, str]:
+    """The rows of a result by their labels."""
+    return {line[2:20].strip(): line[20:] for line in text.splitlines()[3:] if line[20:]}
 
 
-def test_nobody_knows_how_much_better_one_is_who_wins_every_game() -> None:
-    assert elo(1.0) == math.inf
-    assert elo(0.0) == -math.inf
-    low, high = wilson(1.0, 20)
-    text = table("A", Match("B", 20, 0, 0, 1.0, low, high, {"checkmate": 20}), MatchSettings(games=20))
-    assert "unbounded  (95% interval +287 to unbounded)" in text  # 400 log10(20 / 1.96 ** 2)
-    low, high = wilson(0.0, 20)
-    text = table("A", Match("B", 0, 0, 20, 0.0, low, high, {"checkmate": 20}), MatchSettings(games=20))
-    assert "unbounded  (95% interval unbounded to -287)" in text
+def won_drawn_lost(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in rows(text)["won, drawn, lost"].split(", "))
+
+
+def game_of(number: int, score: float, how: str = "checkmate", reason: str = "", actions=()) -> MatchGame:
+    return MatchGame(number, Opening("", "startpos", ()), list(actions) or [number], 1, 0.0, score, how, reason)
+
+
+def pgn_score(path: Path, name: str) -> tuple[int, ...]:
+    """What a player won, drew and lost by the file, read by python-chess."""
+    import chess.pgn
+
+    points: Counter[float] = Counter()
+    with path.open(encoding="utf-8") as file:
+        while (game := chess.pgn.read_game(file)) is not None:
+            assert not game.errors
+            white = {"1-0": 1.0, "0-1": 0.0, "1/2-1/2": 0.5}[game.headers["Result"]]
+            points[white if game.headers["White"] == name else 1 - white] += 1
+            assert name in (game.headers["White"], game.headers["Black"])
+    return points[1.0], points[0.5], points[0.0]
+
+
+def csa_score(path: Path, name: str) -> tuple[int, ...]:
+    """The same of a file of shogi."""
+    points: Counter[float] = Counter()
+    for game in SHOGI.read_csa(path.read_text(encoding="utf-8")):
+        turn = (len(game.actions) + int(game.start["turn"])) % 2
+        black = 0.5 + 0.5 * (game.value if turn == 0 else -game.value)
+        assert game.ending != SHOGI.Ending.ONGOING
+        points[black if game.headers["Black"] == name.replace(",", ";") else 1 - black] += 1  # CSA has no commas
+    return points[1.0], points[0.5], points[0.0]
+
+
+# --- the result ------------------------------------------------------------------------------------------------------
 
 
 def test_the_table_says_who_and_how() -> None:
-    match = Match("the other", 3, 4, 1, 0.625, 0.3, 0.8636, {"checkmate": 4, "fifty_moves": 3, "threefold": 1})
-    text = table("one", match, MatchSettings(games=8, opening_plies=4)).splitlines()
-    assert text[:2] == ["one", "  against the other"]
-    rows = {line[2:20].strip(): line[20:] for line in text[3:]}
-    assert rows["score"] == "62.5%  (95% interval 30.0% to 86.4%)"
-    assert rows["won, drawn, lost"] == "3, 4, 1"
-    assert rows["Elo difference"] == "+89  (95% interval -147 to +321)"
-    assert rows["endings"] == "checkmate 4, fifty moves 3, threefold 1"
-    assert rows["games"] == "8, random openings of 4 plies, each with both colours"
+    scores = [1, 0.5, 0.5, 0.5, 0.5, 1, 0, 1]
+    played = [game_of(i, score, "checkmate" if score in (0, 1) else "threefold") for i, score in enumerate(scores)]
+    text = table(("one", "the other"), played, "4 common openings")
+    assert text.splitlines()[:2] == ["one", "  against the other"]
+    found = rows(text)
+    assert found["games"] == "8, 4 common openings, each with both colours"
+    assert found["score"].startswith("62.5%  (95% interval ")
+    assert found["won, drawn, lost"] == "3, 4, 1"
+    assert found["Elo difference"].startswith("+89  (95% interval -")
+    assert found["superiority"] == "84.1% likely"  # Phi(2 / sqrt(4))
+    assert found["endings"] == "checkmate 4, threefold 4"
+    assert "SPRT" not in found
+    assert "repeated" not in found
 
 
-def test_the_same_seed_plays_the_same_match() -> None:
-    first, again, other = (
-        run(CHESS, ("untrained", "random"), MatchSettings(games=6, simulations=4, seed=seed)) for seed in (1, 1, 2)
-    )
+def test_an_endless_difference_is_called_unbounded() -> None:
+    text = table(("A", "B"), [game_of(i, 1.0) for i in range(20)], "")
+    assert "unbounded  (95% interval +287 to unbounded)" in text  # 400 log10(20 / 1.96 ** 2)
+    text = table(("A", "B"), [game_of(i, 0.0) for i in range(20)], "")
+    assert "unbounded  (95% interval unbounded to -287)" in text
+
+
+def test_games_that_repeat_each_other_are_told() -> None:
+    played = [game_of(0, 1.0, actions=[7]), game_of(1, 1.0, actions=[7]), game_of(2, 1.0, actions=[7])]
+    assert rows(table(("A", "B"), played, ""))["repeated"].startswith("1 game went")  # game 1 has other colours
+
+
+def test_what_did_not_end_on_the_board_is_explained() -> None:
+    played = [game_of(i, 0.0, "crash", "A ended with exit status 1") for i in range(12)]
+    played += [game_of(i, 0.0, "time", f"A took {i} s") for i in (20, 22, 21)]
+    text = table(("A", "B"), played, "").splitlines()
+    assert text[-4] == "  games 1, 2, 3, 4, 5 and 7 more: A ended with exit status 1"
+    assert text[-3:] == ["  game 21: A took 20 s", "  game 22: A took 21 s", "  game 23: A took 22 s"]
+    played += [game_of(i, 0.0, "time", f"A took {i} s") for i in range(30, 40)]
+    assert table(("A", "B"), played, "").splitlines()[-1] == "  ... and 4 reasons more"
+
+
+def test_pairs_are_games_with_the_same_opening() -> None:
+    scores = {0: 1.0, 1: 1.0, 3: 0.0, 2: 0.5, 4: 0.0, 5: 0.0, 6: 1.0}  # 7 is missing
+    assert pair_counts([game_of(number, score) for number, score in scores.items()]) == [1, 1, 0, 0, 1]
+
+
+# --- our own engines -------------------------------------------------------------------------------------------------
+
+
+def test_the_same_seed_plays_the_same_match(tmp_path) -> None:
+    def play(seed: int, name: str) -> tuple[str, str]:
+        save = tmp_path / name
+        settings = MatchSettings(games=4, simulations=4, seed=seed, save=save)
+        return run(CHESS, ("untrained", "random"), settings), save.read_text(encoding="utf-8")
+
+    first, again, other = play(1, "first"), play(1, "again"), play(2, "other")
     assert first == again
-    assert first != other
+    assert first[1] != other[1]
+
+
+@pytest.mark.parametrize("openings", ["random", "common"])
+def test_a_hundred_games_have_the_score_of_their_file_and_repeat_with_their_seed(tmp_path, openings) -> None:
+    def play(name: str) -> str:
+        settings = MatchSettings(simulations=2, openings=openings, save=tmp_path / name)
+        return run(CHESS, ("untrained", "untrained"), settings)
+
+    first, again = play("first.pgn"), play("again.pgn")
+    assert first == again
+    assert (tmp_path / "first.pgn").read_bytes() == (tmp_path / "again.pgn").read_bytes()
+    name = first.splitlines()[0]
+    assert name == "the search without a network, 2 simulations (first)"
+    assert sum(won_drawn_lost(first)) == 100
+    assert pgn_score(tmp_path / "first.pgn", name) == won_drawn_lost(first)
+
+
+def test_a_match_of_shogi_has_the_score_of_its_file(tmp_path) -> None:
+    settings = MatchSettings(games=12, openings="common", save=tmp_path / "games.csa")
+    text = run(SHOGI, ("random", "random"), settings)
+    assert csa_score(tmp_path / "games.csa", text.splitlines()[0]) == won_drawn_lost(text)
+
+
+@pytest.mark.parametrize("name", games.GAMES)
+def test_every_game_is_played_and_saved(tmp_path, name: GameName) -> None:
+    save = tmp_path / "games.txt"
+    text = run(games.load(name), ("random", "random"), MatchSettings(games=3, opening_plies=2, save=save))
+    assert sum(won_drawn_lost(text)) == 3
+    assert "uniform-random moves (second)" in save.read_text(encoding="utf-8")
 
 
 def test_a_long_match_is_played_in_parts_and_counted_as_one() -> None:
     text = run(CHESS, ("random", "random"), MatchSettings(games=131, opening_plies=0))
-    rows = {line[2:20].strip(): line[20:] for line in text.splitlines()}
-    won, drawn, lost = (int(number) for number in rows["won, drawn, lost"].split(", "))
-    assert won + drawn + lost == 131 == int(rows["games"].split(",")[0])
-    assert sum(int(part.split()[-1]) for part in rows["endings"].split(", ")) == 131
-    assert rows["score"].startswith(f"{(won + drawn / 2) / 131:.1%}")
+    won, drawn, lost = won_drawn_lost(text)
+    assert won + drawn + lost == 131 == int(rows(text)["games"].split(",")[0])
+    assert sum(int(part.split()[-1]) for part in rows(text)["endings"].split(", ")) == 131
+    assert rows(text)["score"].startswith(f"{(won + drawn / 2) / 131:.1%}")
     low, high = wilson((won + drawn / 2) / 131, 131)
     assert low < 0.5 < high  # equal players: this fails for one seed in twenty, not for this one
+
+
+def test_both_colours_from_every_opening_also_where_black_begins(tmp_path) -> None:
+    """The first player has White in even games, whoever is to move in the opening."""
+    mate = "3r2k1/8/8/8/8/8/5PPP/6K1 b - - 0 1"  # Black mates at once
+    (tmp_path / "file").write_text(f"{mate}  # mate\n")
+    settings = MatchSettings(games=2, simulations=60, openings=str(tmp_path / "file"), save=tmp_path / "games.pgn")
+    text = run(CHESS, ("untrained", "untrained"), settings)
+    assert won_drawn_lost(text) == (1, 0, 1)
+    pgn = (tmp_path / "games.pgn").read_text()
+    assert pgn.count('[Result "0-1"]') == 2
+    assert pgn.count(f'[FEN "{mate}"]') == 2
+    assert pgn.count('[Opening "mate"]') == 2
+
+
+def test_a_test_that_is_clear_ends_the_match() -> None:
+    settings = MatchSettings(games=1000, opening_plies=2, sprt=Sprt(0.0, 400.0))
+    text = run(games.load("tic_tac_toe"), ("perfect", "random"), settings)
+    assert sum(won_drawn_lost(text)) == 128  # it looks after each part
+    assert "decided for +400 Elo" in rows(text)["SPRT"]
+
+
+def test_an_opening_longer_than_a_game_may_be_is_a_draw() -> None:
+    player = make_player(CHESS, "random", 2)
+    (played, _) = play_games(CHESS, (player, player), range(2), random_openings(CHESS, 1, 6, 1), 1, max_plies=4)
+    assert (played.how, played.score, len(played.actions)) == ("max plies", 0.5, 6)
+
+
+# --- adjudication ----------------------------------------------------------------------------------------------------
+
+
+def test_three_bad_scores_in_a_row_lose() -> None:
+    opinions = Opinions(Adjudication(resign=600))
+    heard = [opinions.hear(0, ply, score, "A") for ply, score in enumerate((-700, -600, -599, -600, None, -600, -900))]
+    assert heard == [None] * 7
+    assert opinions.hear(1, 8, -9000, "B") is None
+    verdict = opinions.hear(0, 9, -601, "A")
+    assert verdict == (
+        "adjudicated loss",
+        "RESIGNATION",
+        -1.0,
+        "A saw itself 600 centipawns behind in 3 moves in a row",
+    )
+
+
+def test_eight_even_scores_of_both_draw_from_move_34_on() -> None:
+    opinions = Opinions(Adjudication(draw=10))
+    plies = [ply for ply in range(100) if opinions.hear(ply % 2, ply, 10 - 20 * (ply % 2), "A")]
+    assert plies[0] == 68
+    opinions = Opinions(Adjudication(draw=10))
+    plies = [ply for ply in range(100) if opinions.hear(ply % 2, ply, 11 if ply == 60 else 0, "A")]
+    assert plies[0] == 76
+
+
+def test_a_value_in_centipawns() -> None:
+    assert centipawns(0.0) == 0.0
+    assert centipawns(-0.5) == pytest.approx(-110.8, abs=0.5)
+    assert 10_000 < centipawns(1.0) < 20_000
+
+
+class Gloomy(RandomPlayer):
+    """Plays at random, and thinks it is as good as lost whenever it is asked about more than one game."""
+
+    def act(self, history, games, rng):
+        self.values = np.full(len(games), -0.99 if len(games) > 1 else 0.0, np.float32)
+        return super().act(history, games, rng)
+
+
+def test_players_of_ours_may_be_adjudicated_too() -> None:
+    players = (RandomPlayer(CHESS), Gloomy(CHESS))
+    openings = random_openings(CHESS, 4, 6, 1)
+    rules = Adjudication(resign=400)
+    played = play_games(CHESS, players, range(8), openings, 1, adjudication=rules)
+    assert [game.number for game in played] == list(range(8))
+    assert {(game.how, game.score, game.ending) for game in played} == {
+        ("adjudicated loss", 1.0, CHESS.Ending.RESIGNATION)
+    }
+    assert {len(game.actions) for game in played[::2]} == {6 + 5}  # it moves second there: not after its third score
+    assert {len(game.actions) for game in played[1::2]} == {6 + 4}
+    assert played[0].reason == "uniform-random moves saw itself 400 centipawns behind in 3 moves in a row"
+
+
+# --- programs --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["crash", "illegal"])
+def test_a_program_that_misbehaves_loses_and_the_match_goes_on(tmp_path, mode: str) -> None:
+    settings = MatchSettings(games=4, limits=NODES, openings="common", save=tmp_path / "games.pgn")
+    text = run(CHESS, ("random", f"cmd:{rogue(mode)}"), settings)
+    assert won_drawn_lost(text) == (4, 0, 0) == pgn_score(tmp_path / "games.pgn", "uniform-random moves")
+    reason = {"crash": "Rogue ended with exit status 1", "illegal": "Rogue played an illegal move: 'e2e5'"}[mode]
+    assert f"  games 1, 2, 3, 4: {reason}" in text
+    pgn = (tmp_path / "games.pgn").read_text()
+    assert pgn.count(f'[Reason "{reason}') == 4
+    assert pgn.count('[Termination "rules infraction"]') == 4
+
+
+def test_a_move_that_is_late_loses_on_time(tmp_path) -> None:
+    settings = MatchSettings(
+        games=1, limits=parse_limits(seconds=0.05)._replace(margin=0.4), save=tmp_path / "games.pgn"
+    )
+    text = run(CHESS, ("random", f"cmd:{rogue('late')}"), settings)
+    assert re.search(r"game 1: Rogue lost on time: \d\.\d+ s for a move, 0.050 s allowed", text)
+    assert '[Termination "time forfeit"]' in (tmp_path / "games.pgn").read_text()
+
+
+def test_a_clock_runs_down() -> None:
+    settings = MatchSettings(games=1, limits=parse_limits(clock="1.5+0.05")._replace(margin=0.05))
+    text = run(CHESS, (f"cmd:{rogue('late', 1)}", "random"), settings)
+    assert won_drawn_lost(text) == (0, 0, 1)
+    assert re.search(r"Rogue lost on time: \d\.\d+ s for a move, [01]\.\d+ s allowed", text)
+
+
+def test_two_programs_on_several_threads(tmp_path) -> None:
+    engine = f"cmd:{installed('fairy-stockfish')}"
+    settings = MatchSettings(
+        games=4, limits=parse_limits(nodes=50), concurrency=2, openings="common", save=tmp_path / "games.csa"
+    )
+    text = run(SHOGI, (f"{engine},Skill Level=-20", engine), settings)
+    assert sum(won_drawn_lost(text)) == 4
+    assert csa_score(tmp_path / "games.csa", text.splitlines()[0]) == won_drawn_lost(text)
+
+
+def test_stockfish_against_our_own(tmp_path) -> None:
+    engine = f"cmd:{installed('stockfish')},Skill Level=20,Hash=16"
+    settings = MatchSettings(
+        games=4, simulations=8, limits=parse_limits(nodes=2000), openings="common", save=tmp_path / "games.pgn"
+    )
+    text = run(CHESS, ("untrained", engine), settings)
+    assert won_drawn_lost(text) == (0, 0, 4) == pgn_score(tmp_path / "games.pgn", text.splitlines()[0])
+
+
+# --- what is wrong ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -63,13 +305,48 @@ def test_a_long_match_is_played_in_parts_and_counted_as_one() -> None:
         (("random",), MatchSettings(), "two engines, not 1"),
         (("random",) * 3, MatchSettings(), "two engines, not 3"),
         (("random", "nobody"), MatchSettings(), "no folder nobody"),
+        (("random", "cmd:/nowhere/engine"), MatchSettings(), "cmd:/nowhere/engine cannot be started"),
+        (("random", "cmd:"), MatchSettings(), "write cmd:PROGRAM"),
         (("random", "random"), MatchSettings(games=0), "at least 1 game"),
         (("random", "random"), MatchSettings(opening_plies=-1), "0 to 200 opening plies"),
+        (("random", "random"), MatchSettings(concurrency=0), "1 to 256 games"),
+        (("random", "random"), MatchSettings(sprt=Sprt(10.0, 0.0)), "greater than the first"),
+        (("random", "random"), MatchSettings(sprt=Sprt(float("nan"), 0.0)), "greater than the first"),
+        (("random", "random"), MatchSettings(sprt=Sprt(0.0, float("inf"))), "both 1000 at most"),
+        (("random", "random"), MatchSettings(limits=parse_limits(nodes=-1)), "must be more than 0"),
+        (("random", "random"), MatchSettings(limits=parse_limits(seconds=float("nan"))), "must be more than 0"),
+        (("random", "random"), MatchSettings(limits=parse_limits(seconds=float("inf"))), "at most 1,000,000,000"),
+        (("random", "random"), MatchSettings(limits=parse_limits(clock="0")), "must be more than 0"),
+        (("random", "random"), MatchSettings(limits=parse_limits(margin=-1.0)), "a margin must be 0"),
+        (("random", "random"), MatchSettings(adjudication=Adjudication(resign=-5.0)), "lost by more than 0"),
+        (("random", "random"), MatchSettings(save=Path(__file__)), "is there already"),
     ],
 )
 def test_a_match_that_cannot_be_played(engines, settings, wrong) -> None:
-    with pytest.raises(EngineError, match=wrong):
+    with pytest.raises(EngineError, match=re.escape(wrong)) as caught:
         run(CHESS, engines, settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_openings_that_cannot_be_had() -> None:
+    with pytest.raises(OpeningError, match="nowhere cannot be read"):
+        run(CHESS, ("random", "random"), MatchSettings(openings="nowhere"))
+
+
+@pytest.mark.parametrize("clock", ["+1", "3+", "a", "1:30", "-3+1", "3+-1"])
+def test_a_clock_that_cannot_be_read(clock: str) -> None:
+    with pytest.raises(EngineError, match=r"a clock is written 60\+0.5"):
+        parse_limits(clock=clock)
+
+
+def test_one_limit_counts() -> None:
+    with pytest.raises(EngineError, match="one of nodes, time a move and a clock"):
+        parse_limits(nodes=5, clock="60")
+    assert parse_limits().seconds == 0.1
+    assert parse_limits(clock="60").clock == (60.0, 0.0)
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
 
 
 def test_the_command(tmp_path) -> None:
@@ -82,9 +359,48 @@ def test_the_command(tmp_path) -> None:
     assert "\x1b" not in done.stdout
 
 
+def test_the_command_with_all_its_flags(tmp_path) -> None:
+    engines = ("--engine", f"cmd:{rogue()},Some Skill=1", "--engine", "random")
+    limits = ("--games", "2", "--clock", "60+1", "--resign", "900", "--draw", "5", "--sprt", "-5", "5")
+    others = ("--openings", "common", "--opening-plies", "1", "--concurrency", "2", "--save", "new/games.pgn")
+    done = script("match.py", *engines, *limits, *others, cwd=tmp_path)
+    assert (done.returncode, complaints(done)) == (0, [])
+    assert "-5 or +5 Elo: undecided" in done.stdout
+    assert pgn_score(tmp_path / "new" / "games.pgn", "Rogue, Some Skill=1") == won_drawn_lost(done.stdout)
+
+
 def test_the_command_says_what_is_wrong(tmp_path) -> None:
-    for arguments in ([], ["--engine", "a", "--engine", "b", "--engine", "c"], ["--game", "go"]):
+    for arguments in (
+        [],
+        ["--engine", "a", "--engine", "b", "--engine", "c"],
+        ["--game", "go"],
+        ["--clock", "x"],
+        ["--openings", "x", "--engine", "random"],
+    ):
         done = script("match.py", *arguments, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (2, "")
         (line,) = complaints(done)
         assert line.startswith("match: ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_match_that_is_broken_off_leaves_no_process(tmp_path, monkeypatch, number) -> None:
+    monkeypatch.setenv("ROGUE_CHILD", str(tmp_path / "child"))
+    arguments = ["--engine", f"cmd:{rogue('child', 2)}", "--engine", "random", "--nodes", "1", "--save", "games.pgn"]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "scripts" / "match.py"), *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    child = tmp_path / "child"
+    deadline = time.monotonic() + 120
+    while not (child.exists() and child.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert output.splitlines() == ["Broken off after 0 of 100 games."]
+    assert (tmp_path / "games.pgn").read_text() == ""
+    assert not is_running(int(child.read_text()))

@@ -5,6 +5,7 @@ import io
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from rlcore.config import SearchConfig
 from rlcore.evaluators import Uniform
 from selfplay.engines import make_player
 
+BACK_RANK = "7k/8/6K1/8/8/8/8/R7 w - - 0 1"  # Ra8 mates
 MATE_IN_ONE = "rnbqkbnr/pppp1ppp/8/4p3/8/5P2/PPPPP1PP/RNBQKBNR w KQkq - 0 2"  # after g4, Qh4 mates
 KNIGHTS_OUT_AND_BACK = "g1f3 g8f6 f3g1 f6g8"
 
@@ -52,7 +54,8 @@ def session(typed: str, player=None, side="first", start="startpos", ascii=True,
     sys.stdin = io.StringIO(typed.replace(";", "\n"))
     try:
         with contextlib.redirect_stdout(said):
-            assert play(game, player or RandomPlayer(game), side, ascii, start, seed=1) == 0
+            players = player if isinstance(player, list) else [player or RandomPlayer(game)]
+            assert play(game, players, side, ascii, start, seed=1) == 0
     finally:
         sys.stdin = before
     return said.buffer.getvalue().decode()
@@ -238,7 +241,8 @@ def test_hint_and_eval_come_from_the_search() -> None:
     said = session("hint;eval;Rd8", make_player(CHESS, "untrained", 1), start=mate)
     assert "The engine would play Rd8# (d1d8)." in said
     assert re.search(r"White wins (\d+)%, draw \d+%, Black wins (\d+)%\.", said)
-    assert "The engine's choice here: Rd8# 100%" in said
+    assert "White wins by force in 1 move.\n" in said
+    assert re.search(r"play as it may go on:\n  Rd8#  100%\n  \S+ ", said)
     assert "Checkmate: White wins." in said
     figures = re.search(r"White wins (\d+)%, draw \d+%, Black wins (\d+)%\.", said)
     assert figures
@@ -255,6 +259,95 @@ def test_asking_for_a_hint_does_not_change_the_answer() -> None:
     player = make_player(CHESS, "untrained", 1, simulations=16)
     plain, asked = session("e4;d4", player), session("hint;e4;eval;hint;d4", player)
     assert boards(plain) == boards(asked)
+
+
+def test_the_play_that_the_engine_expects() -> None:
+    said = session("pv", make_player(CHESS, "untrained", 1, 4000), start="kbK5/pp6/1P6/8/8/8/8/R7 w - - 0 1")
+    assert "White wins by force in 2 moves.\n" in said
+    assert re.search(r"^  Ra6  100%  (bxa6 b7#|B\S+ Rxa7#)$", said, re.M)
+    said = session("pv", make_player(CHESS, "untrained", 1))
+    rows = re.findall(r"^  (\S+) +\d+%  (.+)$", said, re.M)
+    assert len(rows) == 3
+    for move, others in rows:
+        board = Board(CHESS)
+        for name in (move, *others.split()):
+            board.play(CHESS.from_san(board.state, name))
+    assert re.search(r"^\(200 simulations, \d+\.\d s\)$", said, re.M)
+
+
+def test_levels_in_simulations_and_in_seconds() -> None:
+    said = session("level;level 64;hint;level 0.01s;hint;e4;level 2", make_player(CHESS, "untrained", 1))
+    for level in ("200 simulations", "64 simulations", "about 0.01 s a move", "2 simulations"):
+        assert f"The engine's level: {level}.\n" in said
+    assert said.count("The engine would play") == 2
+    assert re.search(r"Black plays \S+ \(", said)
+    for wrong in ("0", "fast", "1.5", "-3", "100001", "9999s", "0s", "2 minutes", "1e3"):
+        answer = session(f"level {wrong}", make_player(CHESS, "untrained", 1)).splitlines()[-1]
+        assert re.match("'.*' is no level: write 800|simulations must be 1 to 100,000|a move may take up to", answer), (
+            wrong
+        )
+    assert "does not think, so it has no levels" in session("level 800", RandomPlayer(CHESS))
+
+
+def test_an_offer_of_a_draw_is_taken_by_who_expects_no_more() -> None:
+    winning, losing = "8/8/8/8/8/5K2/Q7/7k w - - 0 1", "8/8/8/8/8/5k2/q7/7K w - - 0 1"
+    said = session("draw;e4;undo", make_player(CHESS, "untrained", 1), start=winning)
+    assert "Agreement: the game is drawn.\n> e4\nThe game is over." in said
+    assert "There is no move of yours" not in said  # undo takes the agreement back
+    said = session("draw", make_player(CHESS, "untrained", 1), start=losing)
+    assert said.endswith("Black declines: it expects more than a draw.\n")
+    assert session("draw").endswith("Black does not think, so it plays on.\n")
+
+
+# --- clocks ----------------------------------------------------------------------------------------------------------
+
+
+def test_clocks_are_set_shown_and_taken_away() -> None:
+    said = session("clock;clock 5+3;e4;clock 90/30;e5;clock off;fen;clock x", Scripted("e7e5 e8e7", CHESS))
+    assert "> clock\nThere are no clocks.\n" in said
+    assert "Each side has 5 minutes + 3 s a move.\n" in said
+    assert "Each side has 90 minutes, then 30 s a move.\n" in said
+    assert re.search(r"^ 7 .* Black \d:\d\d$", said, re.M)
+    assert re.search(r"^ 2 .* White \d:\d\d$", said, re.M)
+    assert "> clock off\nThere are no clocks.\n" in said
+    assert said.endswith("'x' is no clock: write 5+3 (minutes + seconds a move) or 10/30 (then byoyomi).\n")
+
+
+# --- two people, two engines -----------------------------------------------------------------------------------------
+
+
+def test_two_people_at_one_board() -> None:
+    said = session("e4;e5;undo;c5;hint;draw", make_player(CHESS, "untrained", 1), side="both")
+    assert said.startswith("You play both sides; the search without a network, 200 simulations gives hints.\n")
+    assert "1. e4      c5" in said
+    assert "plays" not in said
+    assert "The engine would play" in said
+    assert said.endswith("Agreement: the game is drawn.\n")
+
+
+def test_two_engines_play_a_game_a_line_a_move_where_nobody_sees_a_board() -> None:
+    engines = [Scripted("a1a7 a7a8 a7a8 a1a7 a7a8"), RandomPlayer(CHESS)]
+    said = session("undo;e4;resign;draw;go;new", engines, "none", start=BACK_RANK)
+    first = said.split("> undo")[0]
+    assert first.startswith("White: a script.\nBlack: uniform-random moves.\n")
+    assert re.findall(r"^(?:White|Black) plays (\S+) \(\w+\)\.$", first, re.M) == ["Ra7", "Kg8", "Ra8#"]
+    assert len(boards(first)) == 1
+    assert said.count("You only watch here") == 3
+    assert said.count("Checkmate: White wins.") == 3
+
+
+def test_an_engine_plays_itself() -> None:
+    said = session("", make_player(CHESS, "untrained", 1, 8), "none", start="8/8/8/8/8/5K2/Q7/7k w - - 0 1")
+    assert said.count("the search without a network, 8 simulations") == 2
+    assert "Checkmate: White wins." in said
+
+
+def test_two_engines_and_a_person_are_one_too_many() -> None:
+    with pytest.raises(ValueError, match="two engines play each other where you play neither side: add --side none"):
+        play(CHESS, [RandomPlayer(CHESS)] * 2, "first", True)
+    small = games.load("tic_tac_toe")
+    with pytest.raises(ValueError, match="nobody plays white in this game: it is x against o"):
+        play(small, [RandomPlayer(small)], "white", True)
 
 
 # --- endings ---------------------------------------------------------------------------------------------------------
@@ -283,7 +376,7 @@ def test_every_ending_has_words(name) -> None:
 
 def test_a_game_without_a_view_is_one_clear_line() -> None:
     with pytest.raises(NoView, match="go cannot be played in a terminal yet"):
-        play(replace(CHESS, name="go"), RandomPlayer(CHESS), "first", True)
+        play(replace(CHESS, name="go"), [RandomPlayer(CHESS)], "first", True)
 
 
 # --- saving ----------------------------------------------------------------------------------------------------------
@@ -317,6 +410,82 @@ def test_a_game_from_a_position_is_saved_with_it(tmp_path) -> None:
     assert game.result == "0-1"
 
 
+@pytest.mark.parametrize("suffix", ["pgn", "csa", "kif", "kifu"])
+def test_a_saved_game_is_loaded_and_played_on(tmp_path, suffix) -> None:
+    game, moves, replies = CHESS, "e4;Nf3", "e7e5 b8c6"
+    if suffix != "pgn":
+        game, moves, replies = SHOGI, "7g7f;2g2f", "3c3d 8c8d"
+    saved = session(f"{moves};save {tmp_path}/game.{suffix}", Scripted(replies, game), game=game)
+    said = session(f"load {tmp_path}/game.{suffix};undo;undo;undo", game=game)
+    newest = re.findall(r"( +1\. .*)\n", saved)[-1]
+    assert newest in said
+    assert "Loaded 4 moves of 'Human' against 'a script'.\n" in said
+    assert said.endswith("There is no move of yours to take back.\n")
+
+
+def test_a_loaded_game_that_the_rules_have_ended_is_over(tmp_path) -> None:
+    session(f"g4;save {tmp_path}/mate.pgn", Scripted("d8h4"), start=MATE_IN_ONE)
+    said = session(f"load {tmp_path}/mate.pgn;e4;undo;e4", Scripted("d7d5"))
+    assert "Checkmate: Black wins.\nLoaded 2 moves of 'Human' against 'a script'.\n" in said
+    assert "> e4\nThe game is over." in said
+    assert "2. e4      d5" in said
+
+
+def test_after_loading_the_engine_moves_where_it_is_its_turn(tmp_path) -> None:
+    session(f"e4;e5;save {tmp_path}/open.pgn", side="both")
+    said = session(f"load {tmp_path}/open.pgn;quit", Scripted("e2e3 g1f3"), side="black")
+    assert "White plays Nf3 (g1f3).\nLoaded 2 moves of 'Human' against 'Human'.\n" in said
+
+
+def test_a_file_with_several_games_gives_the_first(tmp_path) -> None:
+    (tmp_path / "two.pgn").write_bytes(
+        '[White "M\xfcller"]\n\n1. e4 e5 *\n\n[White "x"]\n\n1. Ke3 *\n'.encode("latin-1")
+    )
+    said = session(f"load {tmp_path}/two.pgn")
+    assert "Loaded 2 moves of 'Müller' against '?', the first game of the file.\n" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "wrong"),
+    [
+        ("missing.pgn", None, "No such file or directory"),
+        ("game.txt", b"", "a game's file ends in .pgn, not in '.txt'"),
+        ("game", b"", "a game's file ends in .pgn, not in ''"),
+        ("empty.pgn", b"", "there is no game in it"),
+        ("prose.pgn", b"Once upon a time", "there is no game in it"),
+        ("noise.pgn", bytes(range(256)) * 100, "there is no game in it"),
+        ("illegal.pgn", b"1. e4 e5 2. Ke3 *", "game 1 of the PGN: illegal san"),
+        ("variant.pgn", b'[Variant "Atomic"]\n\n1. e4 *', "game 1 of the PGN: the variant 'Atomic' is not played here"),
+        ("position.pgn", b'[FEN "8/8 w - - 0 1"]\n[SetUp "1"]\n\n*', "game 1 of the PGN: bad FEN"),
+    ],
+)
+def test_what_cannot_be_loaded_gets_a_sentence_and_leaves_the_game_alone(tmp_path, name, content, wrong) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    said = session(f"e4;load {tmp_path}/{name};fen", Scripted("e7e5"))
+    assert f"It cannot be loaded: {wrong}" in said
+    assert "rnbqkbnr/pppp1ppp/8/4p3/4P3/8/PPPP1PPP/RNBQKBNR w KQkq - 0 2\n" in said
+
+
+def test_what_else_can_be_wrong_with_loading(tmp_path) -> None:
+    assert session("load").endswith("Say which file, as in: load game.pgn\n")
+    assert session("load", game=SHOGI).endswith("Say which file, as in: load game.csa or game.kif\n")
+    assert "It cannot be loaded: " in session(f"load {tmp_path}")
+    assert "Nobody has written how to read games of tic_tac_toe" in session("load x", game=games.load("tic_tac_toe"))
+    (tmp_path / "bad.csa").write_text("PI\n+\n+7775FU\n")
+    assert "It cannot be loaded: game 1 of the CSA, line 3: " in session(f"load {tmp_path}/bad.csa", game=SHOGI)
+
+
+def test_an_agreed_draw_is_saved_as_one(tmp_path) -> None:
+    files = ";".join(f"save {tmp_path}/game.{suffix}" for suffix in ("csa", "kif"))
+    session(f"7g7f;draw;{files}", game=SHOGI, side="both")
+    (csa,) = SHOGI.read_csa((tmp_path / "game.csa").read_text())
+    (kif,) = SHOGI.read_kif((tmp_path / "game.kif").read_text())
+    assert csa.ending == kif.ending == SHOGI.Ending.AGREEMENT
+    session(f"e4;draw;save {tmp_path}/game", side="both")
+    assert '[Ending "agreement"]' in (tmp_path / "game.pgn").read_text()
+
+
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
@@ -345,6 +514,9 @@ def test_a_trained_run_plays(tmp_path) -> None:
     [
         (["--game", "go"], "there is no game called 'go'"),
         (["--run-dir", "nowhere"], "there is no folder nowhere"),
+        (["--level", "much"], "'much' is no level: write 800"),
+        (["--clock", "noon"], "'noon' is no clock: write 5+3"),
+        (["--engine", "random", "--engine", "random"], "two engines play each other where you play neither side"),
         (["--engine", "random", "--fen", "8/8/8/8 w - - 0 1"], "bad FEN: "),
     ],
 )
@@ -355,9 +527,20 @@ def test_the_command_says_what_is_wrong(tmp_path, arguments, wrong) -> None:
     assert line.startswith(f"play: {wrong}")
 
 
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    command = [sys.executable, "scripts/play.py", "--side", "none", "--engine", "random", "--ascii"]
+    piped = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, text=True, **piped) as process:
+        assert process.stdout.readline() == "White: uniform-random moves.\n"
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 0
+
+
 # --- shogi -----------------------------------------------------------------------------------------------------------
 
 SHOGI = games.load("shogi")
+ENTERED = "1K7/GGGG1SSSS/RR1BB4/9/9/9/9/9/8k b - 1"
 IN_HAND = "4k4/9/9/9/9/9/9/9/4K4 b R2Pb 1"
 
 
@@ -465,7 +648,7 @@ def test_shogi_endings_are_named() -> None:
     out_and_back = Scripted("5a4a 4a5a " * 6, SHOGI)
     said = session("5i4i;4i5i;" * 6, out_and_back, game=SHOGI, start="4k4/9/9/9/9/9/9/9/4K4 b P 1")
     assert "The same position for the fourth time (sennichite): the game is drawn.\n" in said
-    said = session("", game=SHOGI, start="1K7/GGGG1SSSS/RR1BB4/9/9/9/9/9/8k b - 1")
+    said = session("declare", game=SHOGI, start=ENTERED)
     assert said.endswith("The king has entered the opponent's camp with enough pieces (declaration): Black wins.\n")
 
 
@@ -482,7 +665,7 @@ def test_a_game_is_saved_in_the_format_that_the_suffix_names(tmp_path) -> None:
     typed = f"7g7f;resign;save {tmp_path}/a.kif;save {tmp_path}/b.KIF;save {tmp_path}/c.csa;save {tmp_path}/d.pgn;save"
     said = session(typed, Scripted("3c3d", SHOGI), side="black", game=SHOGI)
     assert said.endswith("Say where to, as in: save game.csa or game.kif\n")
-    assert "It cannot be saved there: a game's file ends in .csa or .kif, not in '.pgn'." in said
+    assert "It cannot be saved there: a game's file ends in .csa or .kif or .kifu, not in '.pgn'." in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.kif", "b.KIF", "c.csa"]
     (kif,), (again,), (csa,) = (
         reader(SHOGI.decode((tmp_path / name).read_bytes()))
@@ -507,6 +690,55 @@ def test_a_handicap_game_is_numbered_from_whites_first_move() -> None:
     assert "  1. P-3d    P-7f" in said
 
 
+def test_a_win_is_declared_or_played_on() -> None:
+    said = session("8a9a;declare", Scripted("1i2i", SHOGI), game=SHOGI, start=ENTERED)
+    assert said.count("You may declare that you have won: type 'declare'.") == 2
+    assert "1. K-9a    K-2i" in said
+    assert said.endswith("(declaration): Black wins.\n")
+    assert session("", game=SHOGI, start=ENTERED, side="white").endswith("(declaration): Black wins.\n")
+
+
+@pytest.mark.parametrize(
+    ("start", "missing"),
+    [
+        ("4k4/9/9/9/9/9/9/9/4K4 b - 1", "your king is not in the opponent's camp"),
+        ("1K6r/GGGG1SSSS/R2BB4/9/9/9/9/9/8k b - 1", "your king is in check"),
+        (
+            "1K7/GGGG1SSSS/9/9/9/9/9/9/8k b 2R2B 1",
+            "beside your king 8 pieces stand in the opponent's camp, and ten must",
+        ),
+        (
+            "1K7/GGGG1SSSS/NN7/9/9/9/9/9/8k b RBP 1",
+            "you have 21 points in the opponent's camp and in hand, and need 28",
+        ),
+        (
+            "8K/9/9/9/9/9/nn7/gggg1ssss/1k7 w rbp 1",
+            "you have 21 points in the opponent's camp and in hand, and need 27",
+        ),
+    ],
+)
+def test_a_wrong_declaration_is_refused_with_what_is_missing(start, missing) -> None:
+    side = "white" if " w " in start else "black"
+    said = session("declare;help", Scripted("9i8i", SHOGI), game=SHOGI, start=start, side=side)
+    assert f"You cannot declare a win: {missing}.\n" in said
+    assert "\ndeclare  " in said
+    assert "\ndeclare  " not in session("help")
+    assert "in chess you have to checkmate" in session("declare")
+
+
+def test_a_position_that_comes_back_is_counted() -> None:
+    said = session("5i4i;4i5i", Scripted("5a4a 4a5a", SHOGI), game=SHOGI, start="4k4/9/9/9/9/9/9/9/4K4 b P 1")
+    assert said.endswith("This position stands for the second time.\n")
+
+
+@pytest.mark.parametrize("name", games.GAMES)
+def test_help_fits_on_the_smallest_screen(name) -> None:
+    said = session("help", game=games.load(name), ascii=False).split("> help\n")[1]
+    assert len(said.splitlines()) <= 23
+    wide = [sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) for line in said.splitlines()]
+    assert max(wide) < 80
+
+
 def test_white_moves_second_in_shogi() -> None:
     for side in ("white", "second"):
         said = session("", Scripted("7g7f", SHOGI), side=side, game=SHOGI)
@@ -518,7 +750,19 @@ def test_white_moves_second_in_shogi() -> None:
 # --- a real pseudo-terminal ------------------------------------------------------------------------------------------
 
 
-AT_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+AT_A_TERMINAL = """
+import fcntl, os, pty, signal, struct, sys, termios
+
+def narrow(terminal):
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 40, 0, 0))
+
+def read(terminal):
+    signal.signal(signal.SIGUSR1, lambda *_: narrow(terminal))
+    return os.read(terminal, 1024)
+
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], read)))
+"""
+"""Runs a program in a pseudo-terminal, which SIGUSR1 makes 40 columns wide."""
 
 
 class Person:
@@ -554,6 +798,14 @@ class Person:
     def type(self, keys: str) -> None:
         self.process.stdin.write(keys.encode())
         self.process.stdin.flush()
+
+    def ask(self, line: str, prompt: str = "to move") -> str:
+        """What the program answers to a line, up to the next prompt, without the prompt."""
+        self.type(f"{line}\n")
+        self.wait_for("\r\n")
+        answer = self.wait_for("> ")
+        assert prompt in answer.splitlines()[-1], answer
+        return "\n".join(answer.splitlines()[:-1])
 
     def leave(self, keys: str) -> int:
         """Press keys until the program ends, every five seconds as an impatient person; returns its exit code.
@@ -653,6 +905,115 @@ def test_ctrl_c_while_the_engine_thinks(sit_down) -> None:
     time.sleep(0.3)
     assert person.leave("\x03") == 130
     assert person.screen.endswith("\r\x1b[K")
+
+
+WORDS = (
+    "moves",
+    "hint",
+    "eval",
+    "pv",
+    "flip",
+    "position",
+    "level",
+    "level 9",
+    "level 0.1s",
+    "clock",
+    "clock 90+5",
+    "clock off",
+    "save",
+    "load",
+    "load /",
+    "save /",
+    "go",
+    "help",
+    "?",
+    "declare",
+    "undo",
+)
+
+
+@pytest.mark.parametrize("game", ["chess", "shogi"])
+def test_every_word_at_a_terminal(sit_down, game, tmp_path) -> None:
+    person = sit_down("--game", game, "--engine", "untrained", "--level", "16")
+    person.wait_for("to move> ")
+    answers = {word: person.ask(word) for word in WORDS}
+    assert all(answer.strip() for answer in answers.values())
+    assert "There is no move of yours" in answers["undo"]
+    move, suffix = ("e4", "pgn") if game == "chess" else ("P-7f", "kif")
+    assert "plays" in person.ask(move)
+    assert "Saved to" in person.ask(f"save {tmp_path}/game.{suffix}")
+    assert "Loaded 2 moves of 'Human'" in person.ask(f"load {tmp_path}/game.{suffix}")
+    assert "1. " not in person.ask("undo")
+    assert "Resignation" in person.ask("resign", "Game over")
+    assert "The game is over" in person.ask("draw", "Game over")
+    assert "1. " not in person.ask("new")
+    assert person.ask("") == ""
+    for nonsense in ("\x1b[A\x1b[B", "\t\t", "x" * 3000, "\x07", "日本語", "🙂"):
+        assert "Traceback" not in person.ask(nonsense)
+    person.type("quit\n")
+    assert person.leave("") == 0
+
+
+@pytest.mark.parametrize(
+    ("game", "start", "move", "mate"),
+    [
+        ("chess", "7k/8/6K1/8/8/8/8/R7 w - - 0 1", "Ra7", "Ra8"),
+        ("shogi", "7nk/9/7K1/9/9/9/9/9/9 b GP 1", "P*1c", "G*1b"),
+    ],
+)
+def test_a_whole_game_at_a_terminal(sit_down, game, start, move, mate) -> None:
+    person = sit_down("--game", game, "--engine", "untrained", "--level", "16", "--fen", start)
+    person.wait_for("to move> ")
+    assert "plays" in person.ask(move)
+    assert re.search("Checkmate: (White|Black) wins.", person.ask(mate, "Game over"))
+    assert person.leave("\x04") == 0
+
+
+def test_a_flag_falls_while_a_person_thinks(sit_down) -> None:
+    person = sit_down("--engine", "random", "--clock", "0.005")
+    assert "White 0:00" in person.wait_for("White to move (")
+    time.sleep(0.5)
+    answer = person.ask("e4", "Game over")
+    assert "The time is up: Black wins." in answer
+    assert "The game is over." in answer
+    assert "The game goes on without clocks." in person.ask("undo")
+    assert "plays" in person.ask("e4")
+    assert person.leave("\x04") == 0
+
+
+def test_engines_are_watched_stopped_and_let_go_on(sit_down, tmp_path) -> None:
+    person = sit_down("--engine", "random", "--engine", "untrained", "--side", "none", "--level", "4")
+    screen = person.wait_for("White plays")
+    assert "White: uniform-random moves." in screen
+    assert "Black: the search without a network, 4 simulations." in screen
+    assert "\x1b[48;5;" in screen
+    person.wait_for("Black plays")
+    person.type("\x03")
+    assert "'go' lets them play on" in person.wait_for("Stopped> ")
+    assert "You only watch here" in person.ask("e4", "Stopped")
+    assert "Saved to" in person.ask(f"save {tmp_path}/game", "Stopped")
+    assert " wins " in person.ask("eval", "Stopped")
+    person.type("go\n")
+    person.wait_for("White plays")
+    person.type("\x03")
+    person.wait_for("Stopped> ")
+    assert person.leave("\x03") == 130
+    assert "Traceback" not in person.screen
+
+
+def test_a_terminal_that_becomes_narrow_and_one_that_can_do_nothing(sit_down) -> None:
+    person = sit_down("--engine", "random", TERM="dumb")
+    person.wait_for("White to move> ")
+    before = person.ask("moves")
+    person.process.send_signal(signal.SIGUSR1)
+    time.sleep(0.2)
+    after = person.ask("moves")
+    assert max(map(len, before.splitlines())) > 60
+    assert max(map(len, after.splitlines())) <= 40
+    assert before.split()[3:] == after.split()[3:]
+    person.ask("e4")
+    assert "\x1b[" not in person.screen.replace("\x1b[?2004", "")  # readline's own
+    assert person.leave("\x04") == 0
 
 
 # --- tic-tac-toe and connect four ------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from rlcore import tree as trees
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Uniform
 from rlcore.game import new_history
-from rlcore.search import Search, SearchResult, halving_schedule
+from rlcore.search import Search, SearchResult, halving_schedule, room_of
 
 chess = games.load("chess")
 
@@ -474,8 +474,8 @@ def playing(fens, **settings):
         chess.begin(book, g, 0)
         if fen:
             chess.read(book.states[g, 0], fen)
-    keep = settings.pop("keep", True)
-    return Search(chess, SearchConfig(**settings), len(fens), 8, keep=keep), book
+    keep, room = settings.pop("keep", True), settings.pop("room", None)
+    return Search(chess, SearchConfig(**settings), len(fens), 8, keep=keep, room=room), book
 
 
 @ROOTS
@@ -584,6 +584,82 @@ def test_a_tree_is_not_kept_for_a_position_that_differs_in_its_clock():
     assert worker.run(book, slot, Uniform(), rng).proven[0] == trees.DRAWN
     chess.read(book.states[0, 0], "8/8/8/8/4k3/8/7r/K7 b - - 0 1")
     assert worker.run(book, slot, Uniform(), rng).proven[0] != trees.DRAWN
+
+
+def test_a_search_in_chunks_is_the_search_in_one_go():
+    whole, book = playing([SHARP], root="puct", simulations=1200, room=5000)
+    parts, _ = playing([SHARP], root="puct", simulations=1200, room=5000)
+    slot = np.zeros(1, np.int32)
+    expected = whole.run(book, slot, Uniform(), np.zeros(1, np.uint64))
+    for chunk in (1, 2, 0, 397, 800, 0):
+        result = parts.run(book, slot, Uniform(), np.zeros(1, np.uint64), simulations=chunk)
+        check_the_law(parts)
+    assert below(parts, 0, 0) == below(whole, 0, 0)
+    assert result.actions[0] == expected.actions[0]
+
+
+@pytest.mark.parametrize(
+    "fen", ["", "R6R/3Q4/1Q4Q1/4Q3/2Q4Q/Q4Q2/pp1Q4/kBNN1KB1 w - - 0 1", "8/8/8/8/4k3/8/7r/K7 b - - 0 1"]
+)
+def test_a_tree_grows_until_its_room_is_full_and_is_then_begun_anew(fen):
+    """Whether many moves or few are legal: memory never takes more than it was given, and a full tree says so."""
+    worker, book = playing([fen], root="puct", simulations=100, leaves=16, room=room_of(chess, 1 << 20), proven=False)
+    slot, rng, tree = np.zeros(1, np.int32), np.zeros(1, np.uint64), worker.tree
+    visits = [0]
+    while spare := worker.spare(0):
+        assert len(visits) < 1000
+        worker.run(book, slot, Uniform(), rng, simulations=min(spare, 100))
+        visits.append(int(tree.nodes[0, 0]["visits"]))
+        assert visits[-1] > visits[-2]
+        assert tree.num_nodes[0] <= tree.nodes.shape[1]
+        assert tree.num_edges[0] <= tree.edges.shape[1]
+    assert visits[-1] > 700
+    worker.run(book, slot, Uniform(), rng, simulations=100)
+    assert tree.nodes[0, 0]["visits"] == 101
+    worker.run(book, slot, Uniform(), rng, simulations=100)
+    assert tree.nodes[0, 0]["visits"] == 201
+    worker.forget()
+    worker.run(book, slot, Uniform(), rng, simulations=100)
+    assert tree.nodes[0, 0]["visits"] == 101
+
+
+@ROOTS
+@pytest.mark.parametrize("leaves", [1, 16])
+def test_a_search_that_is_told_to_end_early_leaves_a_whole_tree(root, leaves):
+    (worker, book), slot, asked = playing([SHARP], root=root, simulations=500, leaves=leaves), np.zeros(1, np.int32), []
+
+    def enough():
+        asked.append(1)
+        return len(asked) >= 7
+
+    result = worker.run(book, slot, Uniform(), np.zeros(1, np.uint64), enough=enough)
+    visits = result.visits[0, : result.counts[0]].sum()
+    assert 0 < visits <= 7 * leaves
+    check_the_law(worker)
+    asked.clear()
+    result = worker.run(book, slot, Uniform(), np.zeros(1, np.uint64), enough=enough)
+    assert result.visits[0, : result.counts[0]].sum() > visits
+    check_the_law(worker)
+    result = worker.run(book, slot, Uniform(), np.zeros(1, np.uint64))
+    assert result.visits[0, : result.counts[0]].sum() > 500
+
+
+def test_a_search_may_be_held_to_some_moves():
+    """Two chunks on one tree; a win in one that is not among them is left out, one that is among them is found."""
+    fen = "6k1/5ppp/8/8/8/8/5PPP/3RR1K1 w - - 0 1"
+    slot = np.zeros(1, np.int32)
+    for allowed, proven in ((["g2g3", "d1d2"], False), (["g2g3", "e1e8"], True), (["d1d8", "h2h3"], True)):
+        worker, book = playing([fen], root="puct", simulations=50)
+        only = [chess.from_text(book.states[0, 0], text) for text in allowed]
+        for _ in range(2):
+            result = worker.run(book, slot, Uniform(), np.zeros(1, np.uint64), only=only, simulations=20)
+            count = result.counts[0]
+            assert set(result.legal[0, :count].tolist()) == set(only)
+            assert result.actions[0] in only
+            assert (result.proven[0] > 1) == proven
+        if not proven:
+            assert result.visits[0, :count].sum() == 40
+            check_the_law(worker)
 
 
 @pytest.mark.parametrize("leaves", [1, 16])

@@ -458,7 +458,7 @@ ENDINGS = (
     (Ending.PERPETUAL_CHECK, -1.0, *PERPETUAL, "%+ILLEGAL_ACTION", "反則負け", "まで12手で先手の反則負け"),
     (Ending.PERPETUAL_CHECK, 1.0, *PERPETUAL_MORE, "%+ILLEGAL_ACTION", "反則勝ち", "まで13手で後手の反則勝ち"),
     (Ending.DECLARATION, 1.0, VARIED[-1], "", "%KACHI", "入玉勝ち", "まで0手で先手の入玉勝ち"),
-    (Ending.MAX_PLIES, 0.0, START, "7g7f 3c3d", "%HIKIWAKE", "持将棋", "まで2手で持将棋"),
+    (Ending.AGREEMENT, 0.0, START, "7g7f 3c3d", "%JISHOGI", "持将棋", "まで2手で持将棋"),
     (Ending.RESIGNATION, -1.0, START, "7g7f", "%TORYO", "投了", "まで1手で先手の勝ち"),
     (Ending.RESIGNATION, -1.0, START, "7g7f 3c3d", "%TORYO", "投了", "まで2手で後手の勝ち"),
     (Ending.TIME, -1.0, START, "7g7f", "%TIME_UP", "切れ負け", "まで1手で先手の勝ち"),
@@ -498,9 +498,18 @@ def test_whoever_loses_off_the_board_a_game_keeps_its_ending_in_both_formats(
         assert (game.ending, game.value) == (ending, value)
 
 
+def test_a_game_broken_off_as_drawn_is_impasse_in_kif_and_keeps_its_ending_in_csa() -> None:
+    _, actions, _ = game_of("7g7f 3c3d")
+    csa, kif = (write(actions, {}, Ending.MAX_PLIES, 0.0) for write in (write_csa, write_kif))
+    assert "\n%HIKIWAKE\n" in csa
+    assert "\nまで2手で持将棋\n" in kif
+    assert [game.ending for game in (*read_csa(csa), *read_kif(kif))] == [Ending.MAX_PLIES, Ending.AGREEMENT]
+
+
 def test_csa_keeps_every_ending_that_it_has_no_word_for() -> None:
     _, actions, _ = game_of("7g7f")
-    for ending in (Ending.REPETITION, Ending.PERPETUAL_CHECK, Ending.DECLARATION, Ending.MAX_PLIES, Ending.TIME):
+    kept = ("REPETITION", "PERPETUAL_CHECK", "DECLARATION", "MAX_PLIES", "TIME", "AGREEMENT")
+    for ending in map(Ending.__getitem__, kept):
         for value in (-1.0, 0.0, 1.0):
             (game,) = read_csa(write_csa(actions, {}, ending, value))
             assert (game.ending, game.value) == (ending, value)
@@ -527,8 +536,9 @@ PLAYED = "手合割：平手\n   1 ７六歩(77)\n   2 ３四歩(33)\n"
         ("まで2手で先手の入玉勝ち", Ending.DECLARATION, 1.0),
         ("まで2手で時間切れ", Ending.TIME, -1.0),
         ("まで2手で千日手", Ending.REPETITION, 0.0),
-        ("まで2手で持将棋", Ending.MAX_PLIES, 0.0),
-        ("まで2手で引き分け", Ending.MAX_PLIES, 0.0),
+        ("まで2手で持将棋", Ending.AGREEMENT, 0.0),
+        ("まで2手で引き分け", Ending.AGREEMENT, 0.0),
+        ("まで2手で最大手数", Ending.MAX_PLIES, 0.0),
         ("まで2手で中断", Ending.ONGOING, 0.0),
         ("まで2手詰", Ending.ONGOING, 0.0),
         ("   3 不戦敗", Ending.RESIGNATION, -1.0),

@@ -11,11 +11,12 @@ __all__ = ["Board"]
 class Board:
     """A game being played by the rules, without a ply limit. ``history`` is what a ``Player`` is given."""
 
-    def __init__(self, game: Game, start: str = "startpos", capacity: int = 64) -> None:
-        """A game from a position as text.
+    def __init__(self, game: Game, start: str | Row = "startpos", capacity: int = 64, declared: bool = False) -> None:
+        """A game from a position, as text or as a row of STATE.
 
         Args:
             capacity: positions to make room for; there will be more where a game gets longer.
+            declared: who may declare that it has won (shogi) wins by ``declare`` only, and else plays on.
 
         Raises:
             BadPosition: ``start`` cannot be read.
@@ -29,10 +30,15 @@ class Board:
         """Why the game is over, the game's ``Ending``; 0 while it goes on."""
         self.value = 0.0
         """Once it is over: what it is worth for the side to move, -1, 0 or 1."""
+        self.may_declare = False
+        """Whether the side to move may declare that it has won, where that is waited for."""
+        self._declared = declared
         self._legal = np.zeros((1, game.MAX_LEGAL), np.uint16)
         self._counts = np.zeros(1, np.int32)
         game.begin(self.history, 0, 0)
-        if start != "startpos":
+        if not isinstance(start, str):
+            self.history.states[0, 0] = start
+        elif start != "startpos":
             game.read(self.history.states[0, 0], start)
         self._judge()
 
@@ -56,6 +62,11 @@ class Board:
         """The legal actions; there may be some although the game is over."""
         return [int(action) for action in self._legal[0, : self._counts[0]]]
 
+    @property
+    def earlier(self) -> int:
+        """How often the newest position stood before."""
+        return int(self.history.earlier[0, len(self.actions)])
+
     def turn_at(self, ply: int) -> int:
         """The side to move after so many moves of this game."""
         return int(self.history.states[0, ply]["turn"])
@@ -69,7 +80,8 @@ class Board:
         self._judge()
 
     def undo(self, plies: int = 1) -> None:
-        """Take back moves, and a resignation with them."""
+        """Take back moves, and with them whatever ended the game after the last one; ValueError where too few were
+        played."""
         if plies > len(self.actions):
             raise ValueError(f"{plies} moves to take back, {len(self.actions)} were played")
         del self.actions[len(self.actions) - plies :]
@@ -78,12 +90,37 @@ class Board:
 
     def resign(self) -> None:
         """The side to move gives up."""
-        self.ending, self.value = int(self.game.Ending.RESIGNATION), -1.0
+        self._end("RESIGNATION", -1.0)
+
+    def lose_on_time(self) -> None:
+        """The time of the side to move is up."""
+        self._end("TIME", -1.0)
+
+    def agree_on_draw(self) -> None:
+        """Both sides have had enough."""
+        self._end("AGREEMENT", 0.0)
+
+    def declare(self) -> None:
+        """The side to move declares that it has won.
+
+        Raises:
+            ValueError: it may not.
+        """
+        if not self.may_declare:
+            raise ValueError("there is nothing to declare in this position")
+        self._end("DECLARATION", 1.0)
+
+    def _end(self, ending: str, value: float) -> None:
+        self.ending, self.value = int(self.game.Ending[ending]), value
 
     def _judge(self) -> None:
         endings, values = np.zeros(1, np.uint8), np.zeros(1, np.float32)
         self.game.judge(self.history, self.games, 0, self._legal, self._counts, endings, values)
         self.ending, self.value = int(endings[0]), float(values[0])
+        declaration = self.game.Ending.__members__.get("DECLARATION")
+        self.may_declare = self._declared and self.ending == declaration
+        if self.may_declare:
+            self.ending, self.value = 0, 0.0
 
     def _grow(self) -> None:
         """Twice the room."""

@@ -2,10 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from games.chess import Ending, from_san, from_text, in_check, to_san, to_text
+from agents.engine.views import Format
+from games.chess import Ending, PgnGame, from_san, from_text, in_check, read_pgn, to_san, to_text, write_pgn
 from games.chess.fen import PIECE_LETTERS, piece_letters
 from rlcore.jit import Row
 
@@ -21,6 +22,15 @@ _LIGHT, _DARK = 67, 60
 _MOVED_LIGHT, _MOVED_DARK = 136, 94
 _CHECK = 160
 _WHITE_PIECE, _BLACK_PIECE = 231, 16
+
+
+def _read_pgn(data: bytes) -> Iterator[PgnGame]:
+    """The games of a file: UTF-8, or Latin-1 as the standard of 1994 has it."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    return read_pgn(text)
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,8 @@ class ChessView:
     notation = "fen"
     above, ranks = 0, 8
     numbers = 1
-    writers = ()
+    draws = "threefold repetition and fifty moves need no claim"
+    formats = (Format("pgn", write_pgn, _read_pgn),)
 
     def draw(self, state: Row, last: Sequence[int], turned: bool) -> list[str]:
         """The board as lines of text.
@@ -118,6 +129,10 @@ class ChessView:
         ply = int(state["ply"])
         return ply // 2 + 1, ply % 2
 
+    def why_not_declare(self, state: Row) -> str:
+        """Nobody may."""
+        return "that is a rule of shogi; in chess you have to checkmate"
+
     def reason(self, ending: int) -> str:
         """Why the game is over, as the beginning of a sentence."""
         return {
@@ -127,4 +142,6 @@ class ChessView:
             Ending.THREEFOLD: "The same position for the third time (threefold repetition)",
             Ending.INSUFFICIENT_MATERIAL: "Insufficient material to checkmate",
             Ending.RESIGNATION: "Resignation",
+            Ending.TIME: "The time is up",
+            Ending.AGREEMENT: "Agreement",
         }.get(Ending(ending), Ending(ending).name.lower().replace("_", " "))

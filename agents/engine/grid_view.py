@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from agents.engine.views import Format
 from games import connect_four, tic_tac_toe
 from games.grid import Grid
 from rlcore.jit import Row
@@ -32,7 +33,12 @@ class _GridView:
     glyphs = ""
     notation = "position"
     above, numbers = 0, 1
-    writers = ()
+    draws = "a full board is one anyway"
+
+    @property
+    def formats(self) -> Sequence[Format]:
+        """Games are only written."""
+        return (Format(self.rules.FILE_SUFFIX, self.rules.write_game),)
 
     @property
     def ranks(self) -> int:
@@ -68,8 +74,14 @@ class _GridView:
         """The number of the pair of moves to come, and whose half of it: 0 x, 1 o."""
         return int(state["ply"]) // 2 + 1, int(state["turn"])
 
+    def why_not_declare(self, state: Row) -> str:
+        """Nobody may."""
+        return "that is a rule of shogi"
+
     def reason(self, ending: int) -> str:
         """Why the game is over, as the beginning of a sentence."""
+        if self.rules.Ending(ending).name == "TIME":
+            return "The time is up"
         return self.rules.Ending(ending).name.lower().replace("_", " ").capitalize()
 
 

@@ -1,10 +1,11 @@
 """Shogi for the eye: the board in kanji or in letters, both hands, moves as people write them, endings as sentences."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from games.shogi import Ending, in_check, write_kif
+from agents.engine.views import Format
+from games.shogi import Ending, ShogiGame, decode, in_check, read_csa, read_kif, write_csa, write_kif
 from games.shogi.japanese import from_japanese, from_western, to_japanese, to_western
 from games.shogi.sfen import (
     KANJI,
@@ -27,6 +28,17 @@ __all__ = ["ShogiView"]
 _WOOD, _MOVED, _CHECK = 180, 222, 209
 _BLACK_PIECE, _WHITE_PIECE = 16, 18
 
+_BIG = (5, 6, 13, 14)
+"""Codes of bishop and rook, promoted or not: in a declaration they count 5 points."""
+
+
+def _read_csa(data: bytes) -> Iterator[ShogiGame]:
+    return read_csa(decode(data))
+
+
+def _read_kif(data: bytes) -> Iterator[ShogiGame]:
+    return read_kif(decode(data))
+
 
 @dataclass(frozen=True)
 class ShogiView:
@@ -44,7 +56,12 @@ class ShogiView:
     notation = "sfen"
     above, ranks = 1, 9
     numbers = 2
-    writers = (("kif", write_kif),)
+    draws = "sennichite, the fourth repetition, needs no claim"
+    formats = (
+        Format("csa", write_csa, _read_csa),
+        Format("kif", write_kif, _read_kif),
+        Format("kifu", write_kif, _read_kif),
+    )
 
     @property
     def examples(self) -> str:
@@ -126,6 +143,21 @@ class ShogiView:
         ply = int(state["ply"])
         return ply - ply % 2 + 1, ply % 2
 
+    def why_not_declare(self, state: Row) -> str:
+        """What the rule of 27 points (``games.shogi.can_declare``) asks for that is not there."""
+        side = int(state["turn"])
+        camp = pieces_of(state)[54:] if side else pieces_of(state)[:27]
+        own = [piece % WHITE for piece in camp if piece and (piece > WHITE) == side]
+        hand = [kind for kind, count in enumerate(hands_of(state)[side]) for _ in range(count)]
+        points = sum(5 if code in _BIG else 1 for code in own + hand) - 1
+        if int(KING) not in own:
+            return "your king is not in the opponent's camp"
+        if in_check(state):
+            return "your king is in check"
+        if len(own) <= 10:
+            return f"beside your king {len(own) - 1} pieces stand in the opponent's camp, and ten must"
+        return f"you have {points} points in the opponent's camp and in hand, and need {28 - side}"
+
     def reason(self, ending: int) -> str:
         """Why the game is over, as the beginning of a sentence."""
         return {
@@ -135,4 +167,6 @@ class ShogiView:
             Ending.PERPETUAL_CHECK: "Perpetual check, the same position for the fourth time",
             Ending.DECLARATION: "The king has entered the opponent's camp with enough pieces (declaration)",
             Ending.RESIGNATION: "Resignation",
+            Ending.TIME: "The time is up",
+            Ending.AGREEMENT: "Agreement",
         }.get(Ending(ending), Ending(ending).name.lower().replace("_", " "))

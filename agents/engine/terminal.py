@@ -1,300 +1,372 @@
-"""A person against a player, in a terminal: a board, a prompt, a few words."""
+"""People and computers at one board, in a terminal: a prompt, and a word for everything."""
 
 import contextlib
-import datetime
-import os
-import shutil
 import sys
-import unicodedata
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Literal, NamedTuple, TextIO, TypeVar
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 
-from agents.engine.board import Board
+from agents.engine import files
+from agents.engine.clock import BadClock, Clock, TimeControl, parse_clock
+from agents.engine.computer import BadLevel, Computer, Level, parse_level
+from agents.engine.files import BadFile
+from agents.engine.screen import Looks, Screen
+from agents.engine.session import Session
+from agents.engine.thinker import Report
 from agents.engine.views import NoView, View, view_class
-from agents.players import Player, SearchPlayer
-from games.errors import BadMove, shown
+from agents.players import Player
+from games.errors import BadMove, BadPosition, shown
 from rlcore.game import Game
-from rlcore.search import SearchResult
 
-__all__ = ["NoView", "Side", "Terminal", "play"]
+__all__ = ["MISTAKES", "Side", "Terminal", "play"]
 
-Side = Literal["first", "second", "white", "black", "random"]
-T = TypeVar("T")
+Side = Literal["first", "second", "white", "black", "random", "both", "none"]
 
-_MOVE = 7
-"""Columns for a move in the list of moves, or more where one needs them."""
+_LONGEST_LINE = 8
+"""Moves of the play that an engine expects, at most so many."""
+_PAUSE = 0.5
+"""Seconds that a move of two engines stays on the screen, at least."""
+_TIMES = ("", "second", "third")
 
 _HELP = """\
 a move      {view.examples}; {view.special}
 moves       all legal moves; moves {view.square}: those from or to a square
-hint        what the engine would play for you
-eval        what the engine thinks of the position
+hint        what the engine would play
+eval        how the game may end, the best moves, the play expected from here
 undo        take back your last move and the answer to it
 flip        turn the board round; you keep your side
+draw        offer a draw; {view.draws}
+{declare}resign      give the game up
+level 800   let the engine search so many positions a move; level 2s: so long
+clock 5+3   clocks: 5 minutes + 3 seconds a move; clock 10/30: 10 minutes, then
+            30 seconds for each move; clock off
 {view.notation:<12}the position as text
 save FILE   write the game so far to a new file
-resign      give the game up
+load FILE   go on from the last position of a game in a file
 new         begin another game, the same side
+go          let two engines play on
 help        this list
 quit        leave; so do Ctrl-D and Ctrl-C"""
+_DECLARE = "declare     you have won: your king has entered the camp (27 points)\n"
+
+
+class BadSides(ValueError):
+    """Who plays whom makes no sense; one sentence says why."""
+
+
+MISTAKES = (BadClock, BadLevel, BadPosition, BadSides, NoView)
+"""What can be wrong with what somebody asks ``play`` for; one sentence says it."""
 
 
 class Terminal:
-    """The session: reads lines until the person leaves.
+    """Reads lines until the person leaves."""
 
-    Args:
-        person: the side that the person plays, 0 or 1.
-        start: the position to begin from, as text. BadPosition where it cannot be read.
-        seed: decides the player's random choices.
-    """
-
-    def __init__(self, game: Game, player: Player, view: View, person: int, start: str, seed: int) -> None:
-        self.game, self.player, self.view, self.person, self.start = game, player, view, person, start
-        self.board = Board(game, start)
-        self.names: list[str] = []
-        """The moves so far as people write them."""
-        self.turned = person == 1
-        self.rng = np.array([seed], np.uint64)
-        self._saved: set[Path] = set()
+    def __init__(self, session: Session, screen: Screen) -> None:
+        self.session, self.screen, self.view = session, screen, session.view
         self._words: dict[str, Callable[[str], None]] = {
             "moves": self._moves,
             "hint": self._hint,
             "eval": self._eval,
+            "pv": self._eval,
             "undo": self._undo,
             "flip": self._flip,
+            "draw": self._draw,
+            "declare": self._declare,
+            "resign": self._resign,
+            "level": self._level,
+            "clock": self._clock,
             "fen": self._position,
             "sfen": self._position,
             "position": self._position,
             "save": self._save,
-            "resign": self._resign,
+            "load": self._load,
             "new": self._new,
+            "go": self._go,
             "help": self._help,
             "?": self._help,
         }
 
     def run(self) -> int:
         """Play until the person quits or the input ends; returns the exit code 0. Ctrl-C raises KeyboardInterrupt."""
-        print(f"You are {self.view.sides[self.person]} against {self.player.name}.")
-        print(f"Type a move, such as {self.view.examples}; 'help' lists what else you can type.")
+        print(self._greeting())
+        if self.session.people:
+            print(f"Type a move, such as {self.view.examples}; 'help' lists what else you can type.")
         self._go_on()
         while (line := self._read()) is not None:
             word, _, rest = line.strip().partition(" ")
             if word.lower() in ("quit", "exit", "q"):
                 return 0
+            if self.session.is_late():
+                print(self.session.result())
             if word.lower() in self._words:
                 self._words[word.lower()](rest.strip())
             elif word:
                 self._move(line.strip())
         return 0
 
+    def _greeting(self) -> str:
+        sides, computers = self.view.sides, self.session.computers
+        names = [f"{side}: {computer.name}" for side, computer in zip(sides, computers, strict=True) if computer]
+        if len(names) == 2:
+            return f"{names[0]}.\n{names[1]}.\nCtrl-C stops them."
+        if not names:
+            return f"You play both sides; {self.session.adviser.name} gives hints."
+        person = self.session.people[0]
+        return f"You are {sides[person]} against {self.session.adviser.name}."
+
     # --- the course of the game --------------------------------------------------------------------------------------
 
     def _move(self, text: str) -> None:
         """The person's move, and the answer to it."""
-        if self._is_over():
+        if self._is_over() or self._only_watches():
             return
+        session = self.session
         try:
-            action = self.view.read_move(self.board.state, text, self._previous)
+            action = self.view.read_move(session.board.state, text, session.previous)
         except BadMove as error:
             print(f"{error}; 'moves' lists the legal ones, 'help' the commands.")
             return
-        self._play(action)
+        session.play(action)
         self._go_on()
 
     def _go_on(self) -> None:
-        """The player's move where it is due, then the board; and the result where the game is over."""
-        if not self.board.ending and self.board.turn != self.person:
-            state = self.board.state
-            action = self._think(lambda: int(self.player.act(self.board.history, self.board.games, self.rng)[0]))
-            self._play(action)
-            self._show()
-            side = self.view.sides[int(state["turn"])]
-            print(f"{side} plays {self.names[-1]} ({self.game.to_text(state, action)}).")
+        """The computers' moves as long as one is due, then the board; and the result where the game is over."""
+        session = self.session
+        if session.mover is None:
+            self.screen.show(session)
+        elif session.people:
+            self._let_move()
         else:
-            self._show()
-        if self.board.ending:
-            print(self._result())
+            self._watch()
+        if session.board.ending:
+            print(session.result())
+        elif session.people:
+            self._remark()
+            session.start_clock()
 
-    def _play(self, action: int) -> None:
-        self.names.append(self._name(action))
-        self.board.play(action)
+    def _watch(self) -> None:
+        """Two computers play on, until the game is over or somebody presses Ctrl-C."""
+        try:
+            while self.session.mover is not None:
+                began = time.monotonic()
+                self._let_move(shown=self.screen.live)
+                if self.screen.live:
+                    time.sleep(max(_PAUSE - (time.monotonic() - began), 0.0))
+        except KeyboardInterrupt:
+            self.session.stop_clock()
+            print("\nStopped. 'go' lets them play on, 'quit' leaves.")
+        else:
+            if not self.screen.live:
+                self.screen.show(self.session)
 
-    @property
-    def _previous(self) -> int | None:
-        """The last move, if there was one."""
-        return self.board.actions[-1] if self.board.actions else None
+    def _let_move(self, shown: bool = True) -> None:
+        """The computer on turn moves; the board is shown, and the move is told."""
+        session = self.session
+        state, played = session.board.state, len(session.names)
+        self.screen.think(session.let_move)
+        if shown:
+            self.screen.show(session)
+        if len(session.names) > played:
+            move, text = session.names[-1], session.game.to_text(state, session.board.actions[-1])
+            print(f"{self.view.sides[int(state['turn'])]} plays {move} ({text}).")
 
-    def _name(self, action: int) -> str:
-        """A move in this position as people write it."""
-        return self.view.name_move(self.board.state, action, self._previous)
-
-    def _result(self) -> str:
-        board, reason = self.board, self.view.reason(self.board.ending)
-        if board.value == 0.0:
-            return f"{reason}: the game is drawn."
-        winner = board.turn if board.value > 0.0 else 1 - board.turn
-        return f"{reason}: {self.view.sides[winner]} wins."
+    def _remark(self) -> None:
+        """What a person should know of the position and may not see."""
+        board = self.session.board
+        if board.earlier:
+            print(f"This position stands for the {_TIMES[min(board.earlier, 2)]} time.")
+        if board.may_declare:
+            print("You may declare that you have won: type 'declare'.")
 
     def _is_over(self) -> bool:
-        if self.board.ending:
+        if self.session.board.ending:
             print("The game is over. Type 'new', 'undo', 'save FILE' or 'quit'.")
-        return self.board.ending != 0
+        return self.session.board.ending != 0
 
-    # --- words -------------------------------------------------------------------------------------------------------
+    def _only_watches(self) -> bool:
+        if not self.session.people:
+            print("You only watch here: 'go' lets the engines play on, 'help' lists what else you can type.")
+        return not self.session.people
+
+    # --- words: the position -----------------------------------------------------------------------------------------
 
     def _help(self, _rest: str) -> None:
-        print(_HELP.format(view=self.view))
+        declares = "DECLARATION" in self.session.game.Ending.__members__
+        print(_HELP.format(view=self.view, declare=_DECLARE * declares))
 
     def _moves(self, rest: str) -> None:
         if self._is_over():
             return
-        state, game = self.board.state, self.game
-        chosen = [action for action in self.board.legal if rest.lower() in game.to_text(state, action).lower()]
-        names = sorted(self._name(action) for action in chosen)
+        session = self.session
+        state, to_text = session.board.state, session.game.to_text
+        chosen = [action for action in session.board.legal if rest.lower() in to_text(state, action).lower()]
+        names = sorted(session.name(action) for action in chosen)
         limited = f" with {shown(rest)}" if rest else ""
         print(f"{len(names)} legal move{'s' * (len(names) != 1)}{limited}{':' * bool(names)}")
         if names:
-            print(_lines_of(names, min(shutil.get_terminal_size().columns, 80)))
+            self.screen.print_names(names)
 
     def _position(self, _rest: str) -> None:
-        print(self.game.write(self.board.state))
-
-    def _hint(self, _rest: str) -> None:
-        if (result := self._search()) is not None:
-            action = int(result.actions[0])
-            print(f"The engine would play {self._name(action)} ({self.game.to_text(self.board.state, action)}).")
-
-    def _eval(self, _rest: str) -> None:
-        if (result := self._search()) is None:
-            return
-        count = int(result.counts[0])
-        value, draw = (float(number) for number in result.values[0])
-        mine = [(1 - draw + value) / 2, (1 - draw - value) / 2]
-        first, second = mine if self.board.turn == 0 else mine[::-1]
-        print(f"{self.view.sides[0]} wins {first:.0%}, draw {draw:.0%}, {self.view.sides[1]} wins {second:.0%}.")
-        best = np.argsort(-result.policy[0, :count], kind="stable")[:3]
-        moves = [f"{self._name(int(result.legal[0, i]))} {result.policy[0, i]:.0%}" for i in best]
-        print(f"The engine's choice here: {', '.join(moves)}.")
-
-    def _search(self) -> SearchResult | None:
-        """What the player's search finds for the person's position."""
-        if self._is_over():
-            return None
-        player = self.player
-        if not isinstance(player, SearchPlayer):
-            print("This opponent does not think, so it has no advice.")
-            return None
-        board, rng = self.board, self.rng.copy()
-        return self._think(lambda: player.search.run(board.history, board.games, player.evaluator, rng))
-
-    def _undo(self, _rest: str) -> None:
-        """Back to where the person was last to move."""
-        board, played = self.board, len(self.board.actions)
-        resigned = board.ending == self.game.Ending.RESIGNATION
-        plies = range(played - (not resigned), -1, -1)
-        target = next((ply for ply in plies if board.turn_at(ply) == self.person), None)
-        if target is None:
-            print("There is no move of yours to take back.")
-            return
-        board.undo(played - target)
-        del self.names[target:]
-        self._show()
+        print(self.session.game.write(self.session.board.state))
 
     def _flip(self, _rest: str) -> None:
-        self.turned = not self.turned
-        self._show()
+        self.screen.turned = not self.screen.turned
+        self.screen.show(self.session)
+
+    def _hint(self, _rest: str) -> None:
+        if (opinion := self._ask()) is not None:
+            session, action = self.session, opinion.lines[0].actions[0]
+            text = session.game.to_text(session.board.state, action)
+            print(f"The engine would play {session.name(action)} ({text}).")
+
+    def _eval(self, _rest: str) -> None:
+        if (opinion := self._ask()) is None:
+            return
+        session, best = self.session, opinion.lines[0]
+        turn, sides = session.board.turn, self.view.sides
+        mine, theirs = ((1 - best.draw + sign * best.value) / 2 for sign in (1, -1))
+        first, second = (theirs, mine) if turn else (mine, theirs)
+        print(f"{sides[0]} wins {first:.0%}, draw {best.draw:.0%}, {sides[1]} wins {second:.0%}.")
+        if best.plies:
+            winner = sides[turn if best.plies > 0 else 1 - turn]
+            moves = (abs(best.plies) * self.view.numbers + 1) // 2  # where a number stands for a pair, of the winner
+            print(f"{winner} wins by force in {moves} move{'s' * (moves != 1)}.")
+        print(f"Best moves for {sides[turn]}, what to expect of them, and play as it may go on:")
+        rows = []
+        for line in opinion.lines:
+            name, *others = session.names_of(line.actions[:_LONGEST_LINE])
+            rows.append((name, f"{(1 + line.value) / 2:4.0%}", others))
+        self.screen.print_rows(rows)
+        print(f"({opinion.nodes:,} simulations, {opinion.seconds:.1f} s)")
+
+    def _ask(self) -> Report | None:
+        """What the engine thinks of the position."""
+        if self._is_over():
+            return None
+        adviser = self.session.adviser
+        if not adviser.thinks:
+            print("This opponent does not think, so it has no advice.")
+            return None
+        return self.screen.think(lambda: adviser.opinion(self.session.board))
+
+    # --- words: the game ---------------------------------------------------------------------------------------------
+
+    def _undo(self, _rest: str) -> None:
+        session = self.session
+        was_late = session.board.ending == session.game.Ending.TIME
+        if not session.undo():
+            print("There is no move of yours to take back.")
+            return
+        if was_late:
+            session.clock = None
+            print("The game goes on without clocks.")
+        self.screen.show(session)
+        if session.people:
+            session.start_clock()
+
+    def _draw(self, _rest: str) -> None:
+        if self._is_over() or self._only_watches():
+            return
+        session, opponent = self.session, self.session.opponent
+        if opponent is not None and not self._agrees(opponent):
+            return
+        session.agree_on_draw()
+        print(session.result())
+
+    def _agrees(self, opponent: Computer) -> bool:
+        """Whether a computer takes an offer of a draw: where it expects no more; it says so if not."""
+        side = self.view.sides[1 - self.session.board.turn]
+        if not opponent.thinks:
+            print(f"{side} does not think, so it plays on.")
+            return False
+        mine = self.screen.think(lambda: opponent.opinion(self.session.board)).lines[0].value
+        if mine < 0.0:
+            print(f"{side} declines: it expects more than a draw.")
+        return mine >= 0.0
+
+    def _declare(self, _rest: str) -> None:
+        if self._is_over() or self._only_watches():
+            return
+        board = self.session.board
+        if not board.may_declare:
+            print(f"You cannot declare a win: {self.view.why_not_declare(board.state)}.")
+            return
+        self.session.declare()
+        print(self.session.result())
 
     def _resign(self, _rest: str) -> None:
-        if not self._is_over():
-            self.board.resign()
-            print(self._result())
+        if not self._is_over() and not self._only_watches():
+            self.session.resign()
+            print(self.session.result())
 
     def _new(self, _rest: str) -> None:
-        self.board, self.names = Board(self.game, self.start), []
+        self.session.again()
         self._go_on()
 
-    def _save(self, rest: str) -> None:
-        writers = {self.game.FILE_SUFFIX: self.game.write_game, **dict(self.view.writers)}
-        if not rest:
-            print(f"Say where to, as in: save {' or '.join(f'game.{suffix}' for suffix in writers)}")
+    def _go(self, _rest: str) -> None:
+        if self._is_over():
             return
-        board = self.board
-        try:
-            path = Path(rest).expanduser()
-            path = path if path.suffix else path.with_name(f"{path.name}.{self.game.FILE_SUFFIX}")
-            if (write := writers.get(path.suffix[1:].lower())) is None:
-                known = " or ".join(f".{suffix}" for suffix in writers)
-                raise ValueError(f"a game's file ends in {known}, not in {shown(path.suffix)}")
-            text = write(board.actions, self._headers(), board.ending, board.value, board.start)
-            with path.open("w" if path.resolve() in self._saved else "x", encoding="utf-8") as file:
-                file.write(text)
-            self._saved.add(path.resolve())
-        except FileExistsError:
-            print(f"{path} exists already: choose another name.")
-        except (OSError, ValueError, RuntimeError) as error:
-            print(f"It cannot be saved there: {getattr(error, 'strerror', None) or error}.")
+        if self.session.people:
+            print("It is your move; 'hint' says what the engine would play.")
         else:
-            print(f"Saved to {path}.")
+            self._go_on()
 
-    def _headers(self) -> dict[str, str]:
-        """Of the file of a game."""
-        names = ["Human" if side == self.person else self.player.name for side in (0, 1)]
-        return {
-            "Event": "A game in a terminal",
-            "Site": "rlcore",
-            "Date": datetime.date.today().strftime("%Y.%m.%d"),
-            "Round": "-",
-            **dict(zip(self.view.sides, names, strict=True)),
-        }
-
-    # --- screen and keyboard -----------------------------------------------------------------------------------------
-
-    def _show(self) -> None:
-        """The board, the latest moves beside it."""
-        view, board = self.view, self.board
-        last: tuple[int, ...] = ()
-        if board.actions:
-            last = view.squares_of(board.history.states[0, len(board.actions) - 1], board.actions[-1])
-        lines = view.draw(board.state, last, self.turned)
-        below, above = view.captures(board.state)[:: -1 if self.turned else 1]  # beside whoever took them
-        panel = [*[""] * view.above, above, *self._move_list(view.ranks - 2), below]
-        print()
-        for line, beside in zip(lines, panel + [""] * len(lines), strict=False):
-            print(f"{line}   {beside}".rstrip())
-        print()
-
-    def _move_list(self, lines: int) -> list[str]:
-        """The latest moves, two a line, numbered."""
-        number, half = self.view.move_number(self.board.start)
-        cells = ["..."] * half + self.names
-        cells += [""] * (len(cells) % 2)
-        begin = max(len(cells) - 2 * lines, 0)
-        width = max([_MOVE, *map(_columns, cells[begin::2])])
-        rows = []
-        for i in range(begin, len(cells), 2):
-            gap = " " * (1 + width - _columns(cells[i]))
-            rows.append(f"{number + self.view.numbers * (i // 2):3}. {cells[i]}{gap}{cells[i + 1]}")
-        return (rows + [""] * lines)[:lines]
-
-    def _think(self, work: Callable[[], T]) -> T:
-        """Do the work; meanwhile a terminal says so."""
-        if not self.view.colour:
-            return work()
-        print("thinking ...", end="", flush=True)
+    def _level(self, rest: str) -> None:
+        computers = (self.session.adviser, *filter(None, self.session.computers))
+        thinking = [computer for computer in computers if computer.thinks]
+        if not thinking:
+            print("This opponent does not think, so it has no levels.")
+            return
         try:
-            return work()
-        finally:
-            print("\r\x1b[K", end="", flush=True)
+            level = parse_level(rest) if rest else thinking[0].level
+        except BadLevel as error:
+            print(f"{error}.")
+            return
+        for computer in thinking:
+            computer.level = level
+        print(f"The engine's level: {level}.")
+
+    def _clock(self, rest: str) -> None:
+        session = self.session
+        try:
+            if rest.lower() == "off":
+                session.clock = None
+            elif rest:
+                session.clock = Clock(parse_clock(rest))
+        except BadClock as error:
+            print(f"{error}.")
+            return
+        if session.clock is None:
+            print("There are no clocks.")
+            return
+        print(f"Each side has {session.clock.control}.")
+        if session.people:
+            session.start_clock()
+
+    def _save(self, rest: str) -> None:
+        try:
+            print(f"Saved to {files.save(self.session, rest)}.")
+        except BadFile as error:
+            print(error)
+
+    def _load(self, rest: str) -> None:
+        try:
+            told = files.load(self.session, rest)
+        except BadFile as error:
+            print(error)
+            return
+        self._go_on()
+        print(told)
+
+    # --- the keyboard ------------------------------------------------------------------------------------------------
 
     def _read(self) -> str | None:
         """A line of input, None where there are no more; echoed where it does not come from a keyboard."""
         try:
             if sys.stdin.isatty():
-                over = self.board.ending != 0
-                return input("Game over> " if over else f"{self.view.sides[self.person]} to move> ")
+                return input(self._prompt())
             line = sys.stdin.readline()
         except EOFError:
             print()
@@ -306,64 +378,68 @@ class Terminal:
             print(f"> {line.strip()}")
         return line or None
 
-
-def _columns(text: str) -> int:
-    """How wide a terminal shows the text: a Japanese character takes two columns."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-
-
-def _lines_of(names: Iterable[str], width: int) -> str:
-    """The names in indented lines of so many columns."""
-    lines = [""]
-    for name in names:
-        if lines[-1] and 3 + _columns(lines[-1]) + _columns(name) > width:
-            lines.append("")
-        lines[-1] += f" {name}" if lines[-1] else f"  {name}"
-    return "\n".join(lines)
+    def _prompt(self) -> str:
+        session = self.session
+        if session.board.ending:
+            return "Game over> "
+        if not session.people:
+            return "Stopped> "
+        left = f" ({session.clock.text(session.board.turn)})" if session.clock else ""
+        return f"{self.view.sides[session.board.turn]} to move{left}> "
 
 
-class _Looks(NamedTuple):
-    """What an output stream can show."""
-
-    colour: bool
-    ascii: bool
-
-    @classmethod
-    def of(cls, stream: TextIO, glyphs: str) -> "_Looks":
-        """Colours on a terminal that has them, unless NO_COLOR is set; letters where the glyphs cannot be encoded."""
-        known = os.environ.get("TERM", "") not in ("", "dumb", "unknown") or "WT_SESSION" in os.environ
-        try:
-            glyphs.encode(stream.encoding or "ascii")
-            letters = False
-        except UnicodeEncodeError:
-            letters = True
-        return cls(stream.isatty() and known and not os.environ.get("NO_COLOR"), letters)
-
-
-def play(game: Game, player: Player, side: Side, ascii: bool, start: str = "startpos", seed: int | None = None) -> int:
+def play(
+    game: Game,
+    players: Sequence[Player],
+    side: Side,
+    ascii: bool,
+    start: str = "startpos",
+    seed: int | None = None,
+    level: Level | None = None,
+    control: TimeControl | None = None,
+) -> int:
     """A session in this process's terminal; returns the exit code.
 
     Args:
-        player: with room for one game.
-        side: the person's, by order or by the game's name for it.
+        players: one, or where nobody else plays two; each with room for one game.
+        side: the person's, by order or by the game's name for it; both, or none.
         ascii: letters instead of glyphs.
-        seed: decides the player's random choices, and the side where it is random; none = another every time.
+        seed: decides the players' random choices, and the side where it is random; none = another every time.
+        level: how much the players search, those that do; none = as they are made.
+        control: the time that each side has; none = no clocks.
 
     Raises:
         BadPosition: ``start`` cannot be read.
+        BadSides: there are more players than seats, or no such side.
         NoView: the game cannot be shown.
         KeyboardInterrupt: at Ctrl-C.
     """
     make_view = view_class(game)
+    if len(players) > 2 or (len(players) == 2 and side != "none"):
+        raise BadSides("two engines play each other where you play neither side: add --side none")
     for stream in (sys.stdin, sys.stdout):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="replace", line_buffering=True)  # a pipe, too, gets every move at once
     if sys.stdin.isatty():
         with contextlib.suppress(ImportError):  # Windows' console needs no help
             import readline  # noqa: F401  (input() then edits lines and remembers them)
-    looks = _Looks.of(sys.stdout, make_view.glyphs)
-    generator = np.random.default_rng(seed)
-    numbers = {"first": 0, "second": 1, **{name.lower(): i for i, name in enumerate(make_view.sides)}}
-    person = int(generator.integers(2)) if side == "random" else numbers[side]
+    looks = Looks.of(sys.stdout, make_view.glyphs)
     view = make_view(looks.colour, ascii or looks.ascii)
-    return Terminal(game, player, view, person, start, int(generator.integers(2**63))).run()
+    generator = np.random.default_rng(seed)
+    people = _people(side, view, generator)
+    computers = [Computer(player, level, int(generator.integers(2**63))) for player in players]
+    first = None if 0 in people else computers[0]
+    second = None if 1 in people else computers[-1]
+    session = Session(game, view, (first, second), computers[0], start, control)
+    return Terminal(session, Screen(view, turned=people == [1])).run()
+
+
+def _people(side: Side, view: View, generator: np.random.Generator) -> list[int]:
+    """The sides that people play. BadSides where the game has none of that name."""
+    if side == "random":
+        return [int(generator.integers(2))]
+    named = {name.lower(): [i] for i, name in enumerate(view.sides)}
+    numbers = {"first": [0], "second": [1], "both": [0, 1], "none": []} | named
+    if side not in numbers:
+        raise BadSides(f"nobody plays {side} in this game: it is {view.sides[0]} against {view.sides[1]}")
+    return numbers[side]

@@ -1,17 +1,44 @@
 """What a terminal asks of a game that is to be played in it, and where each game's answers are."""
 
 import importlib
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from rlcore.game import Game
-from rlcore.jit import Row
+from rlcore.jit import Array, Row
 
-__all__ = ["VIEWS", "NoView", "View", "view_class"]
+__all__ = ["VIEWS", "Format", "NoView", "SavedGame", "View", "view_class"]
 
 
 class NoView(ValueError):
     """Nobody has written how a game looks in a terminal."""
+
+
+class SavedGame(Protocol):
+    """A game as it is read from a file."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def start(self) -> Array:
+        """A row of STATE."""
+        ...
+
+    @property
+    def actions(self) -> Array:
+        """[plies] uint16"""
+        ...
+
+
+class Format(NamedTuple):
+    """A kind of file that holds games."""
+
+    suffix: str
+    write: Callable[..., str]
+    """A game as text, with the arguments of ``write_game`` (``rlcore.game``)."""
+    read: Callable[[bytes], Iterator[SavedGame]] | None = None
+    """The games of a file; BadMove or BadPosition where one cannot be read. None = files are only written."""
 
 
 class View(Protocol):
@@ -38,8 +65,10 @@ class View(Protocol):
     """... and how many ranks there are, a line each."""
     numbers: int
     """By how much the number of a move grows with a move of both sides: 1 in chess, 2 where each move has its own."""
-    writers: Sequence[tuple[str, Callable[..., str]]]
-    """Formats of files beside the game's own: the suffix, and what writes a game as ``write_game`` does."""
+    draws: str
+    """What is a draw by the rules without an offer, as the end of a sentence."""
+    formats: Sequence[Format]
+    """Of files; the usual one first."""
 
     def __init__(self, colour: bool, ascii: bool) -> None: ...
 
@@ -73,6 +102,10 @@ class View(Protocol):
 
     def move_number(self, state: Row) -> tuple[int, int]:
         """The number of the move to come, or of the pair that it is in, and which half of the pair it is: 0 or 1."""
+        ...
+
+    def why_not_declare(self, state: Row) -> str:
+        """Why the side to move may not declare that it has won, as the end of a sentence."""
         ...
 
     def reason(self, ending: int) -> str:

@@ -50,7 +50,7 @@ DISCOUNT = -1.0
 
 
 class Ending(IntEnum):
-    """Why a game ended. The last three are given by a match, not by the rules."""
+    """Why a game ended. The last four are given by the players or a match, not by the rules."""
 
     ONGOING = 0
     CHECKMATE = 1
@@ -62,6 +62,7 @@ class Ending(IntEnum):
     RESIGNATION = 7
     TIME = 8
     ILLEGAL_MOVE = 9
+    AGREEMENT = 10
 
 
 _ONGOING, _CHECKMATE, _STALEMATE, _FIFTY_MOVES, _THREEFOLD, _INSUFFICIENT_MATERIAL, _MAX_PLIES = range(7)

@@ -36,6 +36,7 @@ _SPECIAL_MOVES = {
     (Ending.RESIGNATION, -1): "%TORYO",
     (Ending.TIME, -1): "%TIME_UP",
     (Ending.ILLEGAL_MOVE, -1): "%ILLEGAL_MOVE",
+    (Ending.AGREEMENT, 0): "%JISHOGI",
 }
 """By ending and value for the side to move. All other draws are %HIKIWAKE, all other losses an illegal action."""
 _NAMED = {f"'{ending.name.lower()}": ending for ending in Ending if ending}
@@ -47,7 +48,8 @@ _ENDINGS = {
     "%ILLEGAL_MOVE": (Ending.ILLEGAL_MOVE, -1),
     "%SENNICHITE": (Ending.REPETITION, 0),
     "%KACHI": (Ending.DECLARATION, 1),
-    **dict.fromkeys(("%HIKIWAKE", "%JISHOGI", "%MAX_MOVES"), (Ending.MAX_PLIES, 0)),
+    "%JISHOGI": (Ending.AGREEMENT, 0),
+    **dict.fromkeys(("%HIKIWAKE", "%MAX_MOVES"), (Ending.MAX_PLIES, 0)),
     **dict.fromkeys(("%CHUDAN", "%MATTA", "%FUZUMI", "%ERROR"), (Ending.ONGOING, 0)),
 }
 

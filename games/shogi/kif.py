@@ -2,7 +2,8 @@
 
 http://kakinoki.o.oo7.jp/kif_format.html
 
-A game lost by default (不戦敗) is read as resigned. Where no word says that the side to move has won, as after the
+A game lost by default (不戦敗) is read as resigned, one drawn by 持将棋 as agreed to be: the players agree that neither
+can win any more. Where no word says that the side to move has won, as after the
 opponent's resignation, the line まで... says so alone. Its reader takes a diagram's word over that of 手合割.
 """
 
@@ -61,7 +62,8 @@ _ENDINGS = {
     "不戦勝": (Ending.RESIGNATION, 1),
     "千日手": (Ending.REPETITION, 0),
     **dict.fromkeys(("入玉勝ち", "入玉宣言", "宣言勝ち"), (Ending.DECLARATION, 1)),
-    **dict.fromkeys(("持将棋", "引き分け", "最大手数"), (Ending.MAX_PLIES, 0)),
+    **dict.fromkeys(("持将棋", "引き分け"), (Ending.AGREEMENT, 0)),
+    "最大手数": (Ending.MAX_PLIES, 0),
     **dict.fromkeys(("中断", "不詰"), (Ending.ONGOING, 0)),
 }
 

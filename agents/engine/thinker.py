@@ -1,0 +1,276 @@
+"""A search that thinks until it is told to stop: one position at a time, on a thread of its own.
+
+``rlcore.search`` runs a number of simulations. Here they come in chunks, one run each on the same tree: a single one
+first, so that there is an answer at once, then as many as take some hundredths of a second. Between two chunks the
+thinker looks at the clock, and says what it has found so far. The kernels run without the GIL, so whoever reads the
+client's commands stays awake meanwhile.
+"""
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from agents.engine.board import Board
+from agents.engine.lines import Line, is_settled, lead, lines_of
+from agents.engine.time_control import Limits
+from rlcore.config import SearchConfig
+from rlcore.evaluators import Evaluator
+from rlcore.game import Game
+from rlcore.search import Search, SearchResult, room_of
+from rlcore.tree import for_parent
+
+__all__ = ["Brain", "Report", "Task", "Thinker"]
+
+_CHUNK_SECONDS = 0.05
+"""How long a chunk takes at most, about."""
+_MOST_CHUNK = 2048
+"""Simulations of a chunk, for the fastest searches."""
+_REPORT_SECONDS = 0.5
+"""From one report to the next, where the best move stays the same."""
+
+
+class Brain(NamedTuple):
+    """What a search thinks with."""
+
+    name: str
+    """Where it comes from, for people to read."""
+    evaluator: Evaluator
+    """It takes as many positions at a time as ``config.leaves``."""
+    config: SearchConfig
+    """Its simulations and its root play no part: the root here is always PUCT's, which may be stopped at any time."""
+    planes_history: int
+    """Positions of the past that the evaluator sees, the newest among them."""
+
+
+class Report(NamedTuple):
+    """What a search knows at some time."""
+
+    lines: list[Line]
+    """The best first; never empty."""
+    depth: int = 0
+    """The most moves that the principal variation has had so far."""
+    deepest: int = 0
+    """The longest path that was searched, in plies; never less than ``depth``."""
+    nodes: int = 0
+    """Simulations of this search."""
+    seconds: float = 0.0
+    """Since it began."""
+    full: float = 0.0
+    """How full the memory of the tree is, 0 to 1."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A position to think about, and whom to tell; the two functions are called from the thinking thread."""
+
+    board: Board
+    """The game so far; it is left alone from now on."""
+    report: Callable[[Report], None]
+    """Called whenever there is news."""
+    answer: Callable[[Report, Exception | None], None]
+    """Called once, at the end: the first action of the first line is the move to play. With it comes what broke the
+    search, if something did; the move is then the best one known before, or any."""
+    only: Sequence[int] = ()
+    """The legal actions to choose from; none = all."""
+    num_lines: int = 1
+    """How many moves a report compares."""
+    temperature: float = 0.0
+    """Where positive, the move is drawn by visits ^ (1 / temperature)."""
+
+
+class Thinker:
+    """Searches one position after another, one at a time, and keeps what it has found below the moves played.
+
+    One thread calls its methods; the search has another one.
+
+    Args:
+        num_bytes: memory for the tree, about; only used as the tree grows.
+        seed: of the choice of moves at a temperature.
+
+    Raises:
+        MemoryError: there is not as much.
+    """
+
+    def __init__(self, game: Game, brain: Brain, num_bytes: int, seed: int = 0) -> None:
+        self.game, self.brain = game, brain
+        config = dataclasses.replace(brain.config, root="puct", simulations=_MOST_CHUNK)
+        room = room_of(game, num_bytes)
+        self._search = Search(game, config, 1, brain.planes_history, keep=True, room=room)
+        self._rng = np.array([seed], np.uint64)
+        self._only: list[int] = []  # the moves that the root of the tree has been restricted to
+        self.busy = False
+        """Whether a search is under way that has not answered yet."""
+        self._thread: threading.Thread | None = None
+        self._order = (Limits(), 0.0)  # how long to search, and since when that counts
+        self._stopped = False
+        self._told = threading.Event()  # that one of these two has changed
+        self._last = Report([])
+
+    def start(self, task: Task, limits: Limits) -> None:
+        """Begin to think. A search under way is stopped first, and gives its answer."""
+        self.stop()
+        self.wait()
+        self.busy, self._stopped, self._order = True, False, (limits, time.perf_counter())
+        self._told.clear()
+        self._thread = threading.Thread(target=self._think, args=(task,), name="thinker", daemon=True)
+        self._thread.start()
+
+    def follow(self, limits: Limits) -> None:
+        """Give the search under way other limits; their time begins now."""
+        self._order = (limits, time.perf_counter())
+        self._told.set()
+
+    def stop(self) -> None:
+        """Let the search under way answer as soon as it can; without one, nothing happens."""
+        self._stopped = True
+        self._told.set()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until no search is under way, or so long."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def forget(self) -> None:
+        """Another game begins: what was found so far is of no use. Waits for a search under way."""
+        self.wait()
+        self._search.forget()
+
+    def warm_up(self) -> None:
+        """Compile, or load, all that a search needs, so that none of it costs time on the clock."""
+        self.wait()
+        board, search = Board(self.game), self._search
+        board.play(board.legal[0])
+        self._run(Task(board, report=_ignore, answer=_ignore), 1, temperature=1.0)
+        self._run(Task(board, report=_ignore, answer=_ignore, only=board.legal[:1]), 1)
+        self.game.winning_action(search.states, 0, 0, 1, 0, search.tree.legal)
+        for_parent(0)
+        search.forget()
+
+    # --- on the thinking thread --------------------------------------------------------------------------------------
+
+    def _think(self, task: Task) -> None:
+        """Search, wait where the answer must wait, answer."""
+        broken = None
+        self._last = _before_search(task)
+        try:
+            if task.board.legal:
+                self._search_on(task)
+            if self._is_waiting():
+                task.report(self._last)
+        except Exception as error:  # whatever it was: the client waits for a move
+            broken = error
+            self._search.forget()
+        while self._is_waiting():
+            self._told.wait()
+            self._told.clear()
+        self.busy = False  # before the client hears of it, and asks whether we are ready
+        task.answer(self._last, broken)
+
+    def _is_waiting(self) -> bool:
+        return self._order[0].infinite and not self._stopped
+
+    def _search_on(self, task: Task) -> None:
+        """Run chunk after chunk until the limits say that it is enough, or nothing is left to search."""
+        search, began = self._search, time.perf_counter()
+        told_at, chunk, known = -_REPORT_SECONDS, 1, None
+        search.tree.depth.fill(0)
+        while True:
+            result = self._run(task, chunk)
+            known = int(search.tree.begun[0]) if known is None else known  # visits that an earlier search has left
+            now = time.perf_counter()
+            best = self._last.lines[0].actions[0]
+            self._last = report = self._read(task, result, known, now - began)
+            if self._is_enough(report, now) or not (spare := search.spare(0)):
+                break
+            if report.seconds - told_at >= _REPORT_SECONDS or report.lines[0].actions[0] != best:
+                task.report(report)
+                told_at = report.seconds
+            chunk = min(self._next_chunk(report, now), 2 * chunk, spare)
+        if task.temperature > 0.0:
+            result = self._run(task, 0, task.temperature)
+            self._last = self._read(task, result, known, self._last.seconds)
+
+    def _run(self, task: Task, simulations: int, temperature: float = 0.0) -> SearchResult:
+        """So many more simulations; none = only choose a move."""
+        only = sorted(task.only)
+        if only != self._only:
+            self._search.forget()
+            self._only = only
+        return self._search.run(
+            task.board.history,
+            task.board.games,
+            self.brain.evaluator,
+            self._rng,
+            temperatures=np.array([temperature]),
+            simulations=simulations,
+            only=np.array(only, np.uint16) if only else None,
+            enough=self._is_late if simulations > 1 else None,
+        )
+
+    def _read(self, task: Task, result: SearchResult, known: int, seconds: float) -> Report:
+        search, tree = self._search, self._search.tree
+        value, draw = map(float, result.values[0])
+        lines = lines_of(search, int(result.actions[0]), value, draw, task.num_lines)
+        depth = max(self._last.depth, len(lines[0].actions))
+        return Report(
+            lines,
+            depth,
+            deepest=max(self._last.deepest, depth, int(tree.depth.max())),
+            nodes=int(tree.nodes[0, 0]["visits"]) - known,
+            seconds=seconds,
+            full=float(max(tree.num_nodes[0] / tree.nodes.shape[1], tree.num_edges[0] / tree.edges.shape[1])),
+        )
+
+    def _is_enough(self, report: Report, now: float) -> bool:
+        """Whether the search is to end: told so, nothing left to find out, or a limit reached."""
+        if self._stopped or self._search.tree.nodes[0, 0]["proven"] != 0:
+            return True
+        limits, since = self._order
+        if limits.infinite:
+            return False
+        left = (limits.soft if is_settled(self._search) else limits.hard) - (now - since)
+        return (
+            left <= 0.0
+            or 0 < limits.nodes <= report.nodes
+            or 0 < limits.depth <= report.depth
+            or 0 < report.lines[0].plies <= limits.mate
+            or (limits.saving and lead(self._search) > left * _most_speed(report))
+        )
+
+    def _is_late(self) -> bool:
+        """Whether the search is to end in the middle of a chunk: its time was misjudged, or a stop has come."""
+        limits, since = self._order
+        return self._stopped or (not limits.infinite and time.perf_counter() - since >= limits.hard)
+
+    def _next_chunk(self, report: Report, now: float) -> int:
+        """How many simulations fit into the time until somebody must look at the clock again; at least one."""
+        limits, since = self._order
+        seconds = min(_CHUNK_SECONDS, max(limits.hard - (now - since), 0.0))
+        chunk = max(min(int(_speed(report) * seconds), _MOST_CHUNK), 1)
+        return chunk if limits.infinite or not limits.nodes else min(chunk, max(limits.nodes - report.nodes, 1))
+
+
+def _speed(report: Report) -> float:
+    """Simulations a second."""
+    return report.nodes / max(report.seconds, 1e-6)
+
+
+def _most_speed(report: Report) -> float:
+    """Simulations a second at the most; the first ones, of which few are evaluated together, say little of the rest."""
+    return _speed(report) if report.seconds >= 2 * _CHUNK_SECONDS else 1e9
+
+
+def _before_search(task: Task) -> Report:
+    """What is known without one: some move to play, if there is any."""
+    board = task.board
+    if board.legal:
+        return Report([Line([(task.only or board.legal)[0]], 0.0, 0.0)])
+    return Report([Line([], board.value, float(board.value == 0.0))])
+
+
+def _ignore(*_: object) -> None:
+    """Nobody is told."""

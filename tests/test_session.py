@@ -1,0 +1,172 @@
+"""A game between two sides without a screen: computers with levels and clocks, and what ends a game."""
+
+import numpy as np
+import pytest
+from engine_help import CHESS, Time
+
+from agents.engine.board import Board
+from agents.engine.chess_view import ChessView
+from agents.engine.clock import Clock, TimeControl
+from agents.engine.computer import BadLevel, Computer, Level, parse_level
+from agents.engine.session import Session
+from agents.engine.time_control import Allowance
+from agents.players import RandomPlayer, SearchPlayer
+from rlcore.config import SearchConfig
+from rlcore.evaluators import Uniform
+
+MATE_IN_ONE = "7k/8/6K1/8/8/8/8/R7 w - - 0 1"
+
+
+def computer(level: Level | None = None, simulations: int = 50, seed: int = 1) -> Computer:
+    """The search without a network."""
+    config = SearchConfig(simulations=simulations, considered=64)
+    return Computer(SearchPlayer(CHESS, f"a search, {simulations} simulations", Uniform(), config, 1, 1), level, seed)
+
+
+def against(opponent: Computer, control: TimeControl | None = None, start: str = "startpos") -> Session:
+    """A person, who plays White, against a computer."""
+    return Session(CHESS, ChessView(False, True), (None, opponent), opponent, start, control)
+
+
+# --- computers -------------------------------------------------------------------------------------------------------
+
+
+def test_a_computer_is_named_after_its_level() -> None:
+    assert computer().name == "a search, 50 simulations"
+    assert computer(Level(simulations=8)).name == "a search, 8 simulations"
+    assert computer(Level(seconds=0.5)).name == "a search, about 0.5 s a move"
+    assert Computer(RandomPlayer(CHESS), Level(simulations=8), 1).name == "uniform-random moves"
+
+
+def test_levels_decide_how_much_is_searched() -> None:
+    board = Board(CHESS)
+    assert computer().opinion(board).nodes == 50
+    assert computer(Level(simulations=8)).opinion(board).nodes == 8
+    quick = computer(Level(seconds=0.02))
+    quick.get_ready()
+    assert 1 <= quick.opinion(board).nodes <= 100_000
+
+
+def test_a_short_clock_cuts_the_search_short() -> None:
+    board, player = Board(CHESS), computer(Level(simulations=50_000))
+    player.get_ready()
+    nearly_up = Allowance(time=(1, 1))
+    assert player.choose(board, nearly_up) in board.legal
+    assert player._playing._last.nodes < 50_000
+
+
+def test_an_opinion_is_lines_of_legal_moves() -> None:
+    lines = computer(Level(simulations=300)).opinion(Board(CHESS)).lines
+    assert len({line.actions[0] for line in lines}) == 3
+    for line in lines:
+        assert -1.0 <= line.value <= 1.0
+        board = Board(CHESS)
+        for action in line.actions:
+            assert action in board.legal
+            board.play(action)
+    assert len(lines[0].actions) >= 2
+
+
+def test_chance_decides_between_equal_moves_and_a_seed_decides_chance() -> None:
+    first = [computer(seed=seed).choose(Board(CHESS)) for seed in range(8)]
+    assert len(set(first)) > 1
+    assert first == [computer(seed=seed).choose(Board(CHESS)) for seed in range(8)]
+
+
+def test_what_breaks_a_search_is_raised_where_the_move_is_asked_for() -> None:
+    def broken(batch: object, size: int) -> None:
+        raise OSError("the network is gone")
+
+    config = SearchConfig(simulations=8)
+    player = Computer(SearchPlayer(CHESS, "a search", broken, config, 1, 1), None, seed=1)
+    with pytest.raises(OSError, match="the network is gone"):
+        player.choose(Board(CHESS))
+
+
+@pytest.mark.parametrize("text", ["", "0", "100001", "2.5", "s", "-1", "0s", "0.0s", "3601s", "1e3", "two", "2m", "٣"])
+def test_what_is_no_level_gets_a_sentence(text) -> None:
+    with pytest.raises(BadLevel, match=r"is no level: write|simulations must be 1 to 100,000|may take up to 3600 s"):
+        parse_level(text)
+
+
+def test_levels_as_text() -> None:
+    levels = [parse_level(text) for text in ("1", "800", "100,000", "2s", "0.5 S")]
+    assert [str(level) for level in levels] == [
+        "1 simulation", "800 simulations", "100,000 simulations", "about 2 s a move", "about 0.5 s a move",
+    ]  # fmt: skip
+
+
+# --- clocks ----------------------------------------------------------------------------------------------------------
+
+
+def test_whoever_moves_too_late_loses_on_time_and_the_move_does_not_count() -> None:
+    time = Time()
+    session = against(computer())
+    session.clock = Clock(TimeControl(60.0), time)
+    session.start_clock()
+    time.seconds += 59
+    session.play(CHESS.from_text(session.board.state, "e2e4"))
+    session.let_move()
+    assert session.board.ending == 0
+    session.start_clock()
+    time.seconds += 1
+    session.play(session.board.legal[0])
+    assert (session.board.ending, session.board.value) == (CHESS.Ending.TIME, -1.0)
+    assert len(session.names) == len(session.board.actions) == 2
+    assert session.result() == "The time is up: Black wins."
+    time.seconds += 1000
+    assert session.undo()
+    assert session.board.ending == 0
+
+
+def test_a_new_game_has_new_clocks() -> None:
+    session = against(computer(), TimeControl(60.0))
+    before = session.clock
+    session.again()
+    assert session.clock is not before
+    assert session.control == TimeControl(60.0)
+
+
+def test_clocks_stand_once_the_game_is_over() -> None:
+    time = Time()
+    for end in (Session.resign, Session.agree_on_draw):
+        session = against(computer())
+        session.clock = Clock(TimeControl(60.0), time)
+        session.start_clock()
+        time.seconds += 10
+        end(session)
+        time.seconds += 1000
+        assert session.clock.left(0) == 50
+        assert not session.is_late()
+
+
+# --- the end ---------------------------------------------------------------------------------------------------------
+
+
+def test_undo_takes_back_an_end_that_the_players_made_and_no_move() -> None:
+    session = against(computer())
+    session.play(CHESS.from_text(session.board.state, "e2e4"))
+    session.let_move()
+    for end in (session.resign, session.agree_on_draw, session.board.lose_on_time):
+        end()
+        assert session.board.ending
+        assert session.undo()
+        assert (session.board.ending, len(session.names)) == (0, 2)
+    assert session.undo()
+    assert not session.undo()
+
+
+def test_nothing_is_declared_in_chess() -> None:
+    session = against(computer())
+    with pytest.raises(ValueError, match="there is nothing to declare"):
+        session.declare()
+
+
+def test_a_game_loaded_goes_no_further_than_its_end_by_the_rules() -> None:
+    session, row = against(computer(), TimeControl(60.0)), np.zeros(1, CHESS.STATE)[0]
+    CHESS.read(row, MATE_IN_ONE)
+    mate = CHESS.from_text(row, "a1a8")
+    session.load(row, np.array([mate, mate], np.uint16))
+    assert session.names == ["Ra8#"]
+    assert session.control == TimeControl(60.0)
+    assert session.result() == "Checkmate: White wins."
