@@ -106,7 +106,7 @@ BY_GAME: dict[GameName, dict[str, dict[str, Any]]] = {
 moves, about ten divided by it. No game begins with random moves where none does in the preset."""
 
 SMALL_GAMES: dict[GameName, dict[str, dict[str, Any]]] = {
-    "tic_tac_toe": {"network": {"blocks": 2, "channels": 32}, "learner": {"reuse": 2.0}},
+    "tic_tac_toe": {"network": {"blocks": 2, "channels": 32}, "learner": {"reuse": 1.0}},
     "connect_four": {"search": {"simulations": 64}, "learner": {"decay_steps": (25_000, 100_000)}},
 }
 """What a small game has in the default preset beside that, as measured in RESULTS.md."""

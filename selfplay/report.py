@@ -148,7 +148,7 @@ def alarms(status: Status) -> list[str]:
          "--actor.threads or a smaller network."),
         (waiting > 0.95 and s.steps > 0 and s.seconds > 120,
          "The learner is starved, it waits for games 95 % of its time: raise --learner.reuse or enlarge the network."),
-        (idle > 0.3 and s.seconds > 120,
+        (idle > 0.3 and known_before < 0.8 and s.seconds > 120,
          "The actors stand idle for a third of their time, until the learner and the slowest of them are done: lower "
          "--learner.reuse, or set as many --actor.threads as there are cores but one."),
         (searching > 0.5 and s.new_positions >= 1000,

@@ -16,6 +16,9 @@ from selfplay.config import Config
 
 _LEAST_PLIES = 300
 """No game of a strength check is broken off before."""
+_MOST_OPENING_PLIES = 6
+_OPENING_SHARE = 8
+"""A game's opening is at most one in so many of its plies: nothing is left to play for after six in tic-tac-toe."""
 
 
 def new_network(game: Game, config: Config) -> ResNet:
@@ -65,7 +68,8 @@ def check_strength(
                 progress(opponent.name, finished)
 
         limit = max(_LEAST_PLIES, config.actor.max_plies)
-        return play_match(game, player, opponent, games, seed, max_plies=limit, progress=tell)
+        plies = min(_MOST_OPENING_PLIES, config.actor.max_plies // _OPENING_SHARE)
+        return play_match(game, player, opponent, games, seed, plies, max_plies=limit, progress=tell)
 
     opponents: list[Callable[[], Player]] = [
         lambda: RandomPlayer(game),
