@@ -26,7 +26,9 @@ def quick(monkeypatch):
     monkeypatch.setattr(bench, "DEPTHS", dict.fromkeys(games.GAMES, 3))
 
 
-@pytest.mark.parametrize("game", games.GAMES)
+@pytest.mark.parametrize(
+    "game", ["chess", *(pytest.param(name, marks=pytest.mark.slow) for name in games.GAMES if name != "chess")]
+)
 @pytest.mark.parametrize("name", bench.BENCHES)
 def test_every_path_is_measured(name, game):
     figures = list(bench.BENCHES[name](games.load(game), 1))

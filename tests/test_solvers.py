@@ -196,7 +196,8 @@ def test_tic_tac_toe_by_hand():
 
 
 def test_the_sample_holds_a_thousand_positions_with_a_choice(positions):
-    states, scores = positions
+    states, scores, whole = positions
+    assert not whole
     legal = np.zeros(7, np.uint16)
     assert len(states) == len(scores) == 1000
     assert states["ply"].tolist() == [ply for ply in range(8, 33) for _ in range(40)]
