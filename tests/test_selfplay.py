@@ -59,8 +59,8 @@ class Lines:
 
 
 every_game = pytest.mark.parametrize("played", games.GAMES)
-two_games_now = pytest.mark.parametrize(
-    "played", [*games.GAMES[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in games.GAMES[2:])]
+one_game_now = pytest.mark.parametrize(
+    "played", [games.GAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in games.GAMES[1:])]
 )
 """For tests of real runs, which take ten seconds each: all games are tested with the slow ones."""
 
@@ -445,7 +445,7 @@ def newest(folder: Path):
     return checkpoint.load_newest(folder / "checkpoints", framework="numpy")
 
 
-@two_games_now
+@one_game_now
 def test_kill_9_in_mid_iteration_loses_nothing(tmp_path, played):
     """Killed several times at odd moments: counters, replay and optimizer go on, no game is missing or twice."""
     kills = 3 if played == games.GAMES[0] else 2
@@ -523,7 +523,7 @@ def test_one_ctrl_c_finishes_and_says_how_to_go_on(tmp_path):
         assert saved.state["games"] == log.games
 
 
-@two_games_now
+@one_game_now
 def test_a_time_limit_ends_the_run_with_everything_in_its_place(tmp_path, played):
     done = subprocess.run(
         [*command(tmp_path), "--game", played, "--max-minutes", "0.08", "--strength-games", "4"],
