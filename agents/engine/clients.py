@@ -70,7 +70,7 @@ class Program(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What a program may use. The first of nodes, seconds and clock that is given counts; one of them is."""
+    """What an engine may use. The first of nodes, seconds and clock that is given counts."""
 
     nodes: int | None = None
     """A move."""
@@ -79,9 +79,22 @@ class Limits(NamedTuple):
     clock: tuple[float, float] | None = None
     """Seconds a game, and seconds that are added after each move."""
     margin: float = 0.1
-    """Seconds that a program may be late without losing, for what pipes and a busy machine take."""
+    """Seconds that an answer may be late without losing, for what pipes and a busy machine take."""
     patience: float = 60.0
     """Seconds a move after which a program that is limited by nodes hangs."""
+
+    def __str__(self) -> str:
+        """Such as ``0.5 s a move``; nothing where none is given."""
+        if self.nodes is not None:
+            return f"{self.nodes:,} nodes a move"
+        if self.seconds is not None:
+            return f"{self.seconds:g} s a move"
+        return "" if self.clock is None else f"{self.clock[0]:g}+{self.clock[1]:g} s a game"
+
+    @property
+    def by_time(self) -> bool:
+        """Whether it is time that counts."""
+        return self.nodes is None and (self.seconds is not None or self.clock is not None)
 
     def allowed(self, left: float) -> float | None:
         """Seconds for a move, where so many are ``left`` on the clock; None = as long as it takes."""

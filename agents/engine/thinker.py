@@ -129,6 +129,25 @@ class Thinker:
         self._stopped = True
         self._told.set()
 
+    def ask(self, board: Board, limits: Limits, num_lines: int = 1, temperature: float = 0.0) -> Report:
+        """Think, and wait for the answer. Ctrl-C, or what broke the search, is raised here once the thread is done."""
+        answers: list[tuple[Report, Exception | None]] = []
+
+        def answer(report: Report, broken: Exception | None) -> None:
+            answers.append((report, broken))
+
+        self.start(Task(board, _ignore, answer, num_lines=num_lines, temperature=temperature), limits)
+        try:
+            while self.busy:
+                self.wait(0.1)  # on Windows no Ctrl-C ends a longer wait
+        finally:
+            self.stop()
+            self.wait()
+        report, broken = answers[0]
+        if broken is not None:
+            raise broken
+        return report
+
     def wait(self, seconds: float | None = None) -> None:
         """Wait until no search is under way, or so long."""
         if self._thread is not None:
