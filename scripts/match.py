@@ -41,6 +41,9 @@ class Settings:
     """Seconds a move, for programs and our own engines. Default for programs, where no limit is given: 0.1."""
     clock: str = ""
     """Seconds a game and, after a plus, seconds that each move adds, for both alike, such as 60+0.5."""
+    byoyomi: float = 0.0
+    """Seconds that each move may take once the clock has run down, or from the start without one; UCI has no word for
+    it, so programs play shogi with it."""
     margin: float = 0.1
     """Seconds that an answer may be late without losing; more on a busy machine."""
     concurrency: int = 1
@@ -73,7 +76,7 @@ def main() -> int:
             seed=s.seed,
             openings=s.openings,
             opening_plies=s.opening_plies,
-            limits=match.parse_limits(s.nodes, s.movetime, s.clock, s.margin),
+            limits=match.parse_limits(s.nodes, s.movetime, s.clock, s.margin, s.byoyomi),
             concurrency=s.concurrency,
             adjudication=match.Adjudication(s.resign, s.draw),
             sprt=match.Sprt(*s.sprt) if s.sprt else None,

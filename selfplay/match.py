@@ -113,24 +113,32 @@ def run(game: Game, engines: Sequence[str], settings: MatchSettings) -> str:
     return table(names, finished, described, settings.sprt)
 
 
-def parse_limits(nodes: int = 0, seconds: float = 0.0, clock: str = "", margin: float = 0.1) -> Limits:
+def parse_limits(
+    nodes: int = 0, seconds: float = 0.0, clock: str = "", margin: float = 0.1, byoyomi: float = 0.0
+) -> Limits:
     """What engines may use, of which at most one is given.
 
     Args:
         clock: such as ``60+0.5``, seconds a game and seconds that each move adds.
         margin: seconds that an answer may be late.
+        byoyomi: seconds that each move may take once the clock, or without one nothing, has run down.
 
     Raises:
         EngineError: more than one is given, or the clock cannot be read.
     """
-    if sum(map(bool, (nodes, seconds, clock))) > 1:
+    if sum(map(bool, (nodes, seconds, clock or byoyomi))) > 1:
         raise EngineError("give one of nodes, time a move and a clock, not several")
+    if byoyomi and not clock:
+        return Limits(clock=(0.0, 0.0), byoyomi=byoyomi, margin=margin)
     if not clock:
         return Limits(nodes or None, seconds or None, margin=margin)
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:\+(\d+(?:\.\d+)?))?", clock)
     if found is None:
         raise EngineError(f"a clock is written 60+0.5, in seconds, not {shown(clock)}")
-    return Limits(clock=(float(found[1]), float(found[2] or 0)), margin=margin)
+    main, increment = float(found[1]), float(found[2] or 0)
+    if increment and byoyomi:
+        raise EngineError("give an increment or byoyomi, not both")
+    return Limits(clock=(main, increment), byoyomi=byoyomi, margin=margin)
 
 
 def _check(engines: Sequence[str], settings: MatchSettings) -> None:
@@ -154,10 +162,10 @@ def _check(engines: Sequence[str], settings: MatchSettings) -> None:
 def _check_limits(limits: Limits) -> None:
     """Refuse what cannot be told to a program."""
     clock, increment = limits.clock or (1.0, 0.0)
-    if not all(0 < number <= _MOST for number in (limits.nodes or 1, limits.seconds or 1.0, clock)):
+    if not all(0 < number <= _MOST for number in (limits.nodes or 1, limits.seconds or 1.0, clock + limits.byoyomi)):
         raise EngineError(f"nodes and seconds must be more than 0, and at most {_MOST:,}")
-    if not all(0 <= number <= _MOST for number in (increment, limits.margin)):
-        raise EngineError(f"an increment and a margin must be 0 to {_MOST:,} s")
+    if not all(0 <= number <= _MOST for number in (increment, limits.byoyomi, limits.margin)):
+        raise EngineError(f"an increment, byoyomi and a margin must be 0 to {_MOST:,} s")
 
 
 def _openings(game: Game, settings: MatchSettings) -> tuple[list[Opening], str]:

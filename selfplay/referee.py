@@ -107,8 +107,8 @@ class ThinkingPlayer:
             return Allowance(move_time=int(1000 * self._limits.seconds))
         assert self._limits.clock is not None
         first, second = (int(1000 * left) for left in clocks)
-        added = int(1000 * self._limits.clock[1])
-        return Allowance(time=(first, second), increment=(added, added))
+        added, byoyomi = int(1000 * self._limits.clock[1]), int(1000 * self._limits.byoyomi)
+        return Allowance(time=(first, second), increment=(added, added), byoyomi=byoyomi)
 
     def finish(self, score: float) -> None:
         """See ``Side``."""

@@ -19,6 +19,7 @@ from agents.engine.board import Board
 from agents.engine.clients import Limits, ProgramFailed
 from agents.players import RandomPlayer
 from games import GameName
+from selfplay import referee
 from selfplay.adjudication import Adjudication, Opinions, centipawns
 from selfplay.arena import MatchGame, play_games, wilson
 from selfplay.elo import Sprt
@@ -205,11 +206,18 @@ def test_an_opening_longer_than_a_game_may_be_is_a_draw() -> None:
 # --- our own engines, by time ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("limits", [{"seconds": 0.05}, {"clock": "600+1"}])
-def test_our_own_engines_think_by_time(tmp_path, limits) -> None:
+@pytest.mark.parametrize(
+    ("limits", "how"),
+    [
+        ({"seconds": 0.05}, "0.05 s a move"),
+        ({"clock": "600+1"}, "600+1 s a game"),
+        ({"clock": "600", "byoyomi": 30}, "600 s a game, then 30 s a move"),
+        ({"byoyomi": 0.1}, "0.1 s a move"),
+    ],
+)
+def test_our_own_engines_think_by_time(tmp_path, limits, how: str) -> None:
     settings = MatchSettings(games=4, openings=mate_in_one(tmp_path), limits=parse_limits(**limits, margin=60.0))
     text = run(CHESS, ("untrained", "untrained"), settings._replace(concurrency=2))
-    how = {"seconds": "0.05 s a move", "clock": "600+1 s a game"}[next(iter(limits))]
     assert text.splitlines()[0] == f"the search without a network, {how} (first)"
     assert won_drawn_lost(text) == (2, 0, 2)
     assert rows(text)["endings"] == "checkmate 4"
@@ -323,6 +331,15 @@ def test_a_clock_runs_down() -> None:
     assert re.search(r"Rogue lost on time: \d\.\d+ s for a move, [01]\.\d+ s allowed", text)
 
 
+def test_byoyomi_is_there_anew_at_every_move() -> None:
+    limits, clocks = parse_limits(clock="5", byoyomi=3.0, margin=0.1), [5.0, 5.0]
+    for seconds, left in ((1.5, 3.5), (5.0, 0.0), (3.05, 0.0)):
+        referee._press(clocks, 0, seconds, limits)
+        assert clocks == [left, 5.0]
+    with pytest.raises(ProgramFailed, match=re.escape("3.200 s for a move, 3.000 s allowed")):
+        referee._press(clocks, 0, 3.2, limits)
+
+
 def test_two_programs_on_several_threads(tmp_path) -> None:
     engine = f"cmd:{installed('fairy-stockfish')}"
     settings = MatchSettings(
@@ -364,6 +381,8 @@ def test_stockfish_against_our_own(tmp_path) -> None:
         (("random", "random"), MatchSettings(limits=parse_limits(seconds=float("inf"))), "at most 1,000,000,000"),
         (("random", "random"), MatchSettings(limits=parse_limits(clock="0")), "must be more than 0"),
         (("random", "random"), MatchSettings(limits=parse_limits(margin=-1.0)), "a margin must be 0"),
+        (("random", "random"), MatchSettings(limits=parse_limits(byoyomi=-1.0)), "must be more than 0"),
+        (("random", f"cmd:{rogue()}"), MatchSettings(limits=parse_limits(byoyomi=1.0)), "UCI, which knows no byoyomi"),
         (("random", "random"), MatchSettings(adjudication=Adjudication(resign=-5.0)), "lost by more than 0"),
         (("random", "random"), MatchSettings(save=Path(__file__)), "is there already"),
     ],
@@ -389,6 +408,10 @@ def test_one_limit_counts() -> None:
     with pytest.raises(EngineError, match="one of nodes, time a move and a clock"):
         parse_limits(nodes=5, clock="60")
     assert parse_limits() == Limits()
+    with pytest.raises(EngineError, match="an increment or byoyomi, not both"):
+        parse_limits(clock="60+1", byoyomi=10.0)
+    with pytest.raises(EngineError, match="one of nodes, time a move and a clock"):
+        parse_limits(seconds=1.0, byoyomi=10.0)
     assert parse_limits(clock="60").clock == (60.0, 0.0)
 
 

@@ -78,6 +78,8 @@ class Limits(NamedTuple):
     """A move."""
     clock: tuple[float, float] | None = None
     """Seconds a game, and seconds that are added after each move."""
+    byoyomi: float = 0.0
+    """With a clock: seconds that each move may take once the clock has run down."""
     margin: float = 0.1
     """Seconds that an answer may be late without losing, for what pipes and a busy machine take."""
     patience: float = 60.0
@@ -89,7 +91,14 @@ class Limits(NamedTuple):
             return f"{self.nodes:,} nodes a move"
         if self.seconds is not None:
             return f"{self.seconds:g} s a move"
-        return "" if self.clock is None else f"{self.clock[0]:g}+{self.clock[1]:g} s a game"
+        if self.clock is None:
+            return ""
+        main, increment = (f"{seconds:g}" for seconds in self.clock)
+        if self.byoyomi:
+            return (
+                f"{main} s a game, then {self.byoyomi:g} s a move" if any(self.clock) else f"{self.byoyomi:g} s a move"
+            )
+        return f"{main}+{increment} s a game"
 
     @property
     def by_time(self) -> bool:
@@ -100,7 +109,7 @@ class Limits(NamedTuple):
         """Seconds for a move, where so many are ``left`` on the clock; None = as long as it takes."""
         if self.nodes is not None:
             return None
-        return left if self.seconds is None else self.seconds
+        return left + self.byoyomi if self.seconds is None else self.seconds
 
 
 class Answer(NamedTuple):
@@ -389,6 +398,8 @@ class ProgramPlayer:
     def __init__(self, game: Game, program: Program, limits: Limits) -> None:
         if game.name not in PROTOCOLS:
             raise ProgramFailed("crash", f"cannot play {game.name}, only {' and '.join(PROTOCOLS)}")
+        if limits.byoyomi and PROTOCOLS[game.name] == "uci":
+            raise ProgramFailed("crash", "speaks UCI, which knows no byoyomi: let each move add to the clock instead")
         self.game, self.limits = game, limits
         self._program, self._protocol = program, PROTOCOLS[game.name]
         self._closed = False
@@ -452,10 +463,12 @@ class ProgramPlayer:
                 return f"go btime 0 wtime 0 byoyomi {_milliseconds(seconds)}"
             return f"go movetime {_milliseconds(seconds)}"
         assert clock is not None
-        left, added = map(_milliseconds, clocks), int(1000 * clock[1])
+        byoyomi = int(1000 * self.limits.byoyomi)
+        left = (int(1000 * own) if byoyomi else _milliseconds(own) for own in clocks)  # with byoyomi, 0 is usual
+        added = int(1000 * clock[1])
         times = (f"{side}time {time}" for side, time in zip((first, second), left, strict=True))
         if self._protocol == "usi" and not added:  # increments are an extension, and gpsusi crashes at the word
-            return f"go {' '.join(times)} byoyomi 0"
+            return f"go {' '.join(times)} byoyomi {byoyomi}"
         return f"go {' '.join(times)} {first}inc {added} {second}inc {added}"
 
     def _patience(self, left: float) -> float:
