@@ -41,6 +41,8 @@ _RANDOM_PLIES = 6
 _SECONDS = 0.1
 _WITHOUT_TIME = ("random", "rollouts", "perfect")
 """Engines that do what they do however long it takes."""
+_TERMINATIONS = {"crash": "abandoned", "adjudicated loss": "adjudication"}
+"""PGN's words for how games end that are told by the ending of another game."""
 _MOST_AT_ONCE = 256
 _MOST_ELO = 1000
 _MOST = 1_000_000_000
@@ -331,6 +333,8 @@ def _save(file: IO[str], game: Game, names: tuple[str, str], games: Sequence[Mat
             "Opening": one.opening.name,
             "Reason": one.reason or one.how,
         }
+        if one.how in _TERMINATIONS:
+            headers["Termination"] = _TERMINATIONS[one.how]
         start = None if one.opening.start == "startpos" else Board(game, one.opening.start).start
         texts.append(game.write_game(one.actions, headers, one.ending, one.value, start))
     try:

@@ -1,5 +1,6 @@
 """Matches between named engines: the same seed the same match, the file tells the same score, whoever misbehaves."""
 
+import io
 import os
 import re
 import signal
@@ -19,7 +20,7 @@ from agents.engine.board import Board
 from agents.engine.clients import Limits, ProgramFailed
 from agents.players import RandomPlayer
 from games import GameName
-from selfplay import referee
+from selfplay import match, referee
 from selfplay.adjudication import Adjudication, Opinions, centipawns
 from selfplay.arena import MatchGame, play_games, wilson
 from selfplay.elo import Sprt
@@ -227,7 +228,7 @@ def test_our_own_engines_may_lose_on_time() -> None:
     settings = MatchSettings(games=2, limits=parse_limits(seconds=1e-6, margin=0.0))
     text = run(CHESS, ("untrained", "random"), settings)
     assert won_drawn_lost(text) == (0, 0, 2)
-    assert re.search(r"game 1: the search without a network, 1e-06 s a move lost on time: \d\.\d+ s", text)
+    assert re.search(r"games? 1.*: the search without a network, 1e-06 s a move lost on time: \d\.\d+ s", text)
 
 
 def test_simulations_count_before_time_and_nodes_are_simulations(tmp_path) -> None:
@@ -312,7 +313,7 @@ def test_a_program_that_misbehaves_loses_and_the_match_goes_on(tmp_path, mode: s
     assert f"  games 1, 2, 3, 4: {reason}" in text
     pgn = (tmp_path / "games.pgn").read_text()
     assert pgn.count(f'[Reason "{reason}') == 4
-    assert pgn.count('[Termination "rules infraction"]') == 4
+    assert pgn.count(f'[Termination "{ {"crash": "abandoned", "illegal": "rules infraction"}[mode] }"]') == 4
 
 
 def test_a_move_that_is_late_loses_on_time(tmp_path) -> None:
@@ -357,6 +358,32 @@ def test_stockfish_against_our_own(tmp_path) -> None:
     )
     text = run(CHESS, ("untrained", engine), settings)
     assert won_drawn_lost(text) == (0, 0, 4) == pgn_score(tmp_path / "games.pgn", text.splitlines()[0])
+
+
+@pytest.mark.parametrize(
+    ("how", "ending", "value", "termination", "csa"),
+    [
+        ("checkmate", "CHECKMATE", -1.0, "normal", "%TSUMI"),
+        ("max plies", "MAX_PLIES", 0.0, "adjudication", "%HIKIWAKE"),
+        ("adjudicated draw", "MAX_PLIES", 0.0, "adjudication", "%HIKIWAKE"),
+        ("adjudicated loss", "RESIGNATION", -1.0, "adjudication", "%TORYO"),
+        ("resignation", "RESIGNATION", -1.0, "normal", "%TORYO"),
+        ("time", "TIME", -1.0, "time forfeit", "%TIME_UP"),
+        ("hang", "TIME", -1.0, "time forfeit", "%TIME_UP"),
+        ("illegal move", "ILLEGAL_MOVE", -1.0, "rules infraction", "%ILLEGAL_MOVE"),
+        ("crash", "ILLEGAL_MOVE", -1.0, "abandoned", "%ILLEGAL_MOVE"),
+    ],
+)
+def test_how_a_game_of_a_match_ended_in_words_of_pgn_and_csa(
+    how: str, ending: str, value: float, termination: str, csa: str
+) -> None:
+    assert referee._ENDINGS.get(how, ending) == ending
+    for game, move, wanted in ((CHESS, "f2f3", f'[Termination "{termination}"]\n'), (SHOGI, "7g7f", f"\n{csa}\n")):
+        action = int(game.from_text(Board(game).state, move))
+        played = MatchGame(0, Opening("", "startpos", ()), [action], game.Ending[ending], value, 0.5 - value / 2, how)
+        file = io.StringIO()
+        match._save(file, game, ("A", "B"), [played])
+        assert wanted in file.getvalue()
 
 
 # --- what is wrong ---------------------------------------------------------------------------------------------------
