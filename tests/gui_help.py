@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+COMPILING = "info string compiling kernels for this machine, once; up to a minute or two"
 LONG = 240.0
 """Seconds after which a program that says nothing is said to hang: kernels may have to be compiled meanwhile."""
 
@@ -60,8 +61,9 @@ class Program:
         return self.until(until)
 
     def ready(self) -> list[str]:
-        """What came back before ``readyok``; empty lines are signs of life while something is loaded."""
-        return [line for line in self.ask("isready", until="readyok")[:-1] if line]
+        """What came back before ``readyok``; empty lines are signs of life while something is loaded, and where the
+        kernels are not in the cache a line explains why it takes long."""
+        return [line for line in self.ask("isready", until="readyok")[:-1] if line and line != COMPILING]
 
     def quiet(self, seconds: float = 0.3) -> list[str]:
         """What it says by itself in some time."""

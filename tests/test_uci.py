@@ -23,7 +23,7 @@ from agents.engine.protocol import Client, Option
 from agents.engine.uci import UciEngine, centipawns
 from selfplay.gui import load_brain
 from tests.engine_help import make_run
-from tests.gui_help import LONG, ROOT, Program, annoy, best_of
+from tests.gui_help import COMPILING, LONG, ROOT, Program, annoy, best_of
 
 UCIOK_SECONDS = 1.0
 MATED = "7k/6Q1/6K1/8/8/8/8/8 b - - 0 1"
@@ -99,6 +99,17 @@ def test_nothing_heavy_is_imported_for_uciok() -> None:
     code = "import sys, selfplay.gui, agents.engine.uci, agents.engine.usi; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert {"numpy", "numba", "torch", "tyro", "chess"}.isdisjoint(loaded.stdout.split())
+
+
+@pytest.mark.slow
+def test_the_first_start_says_why_it_takes_long(tmp_path: Path) -> None:
+    program = start(RLCORE_CACHE_DIR=str(tmp_path))
+    lines = program.ask("isready", until="readyok")
+    assert lines.count(COMPILING) == 1
+    program.ask("go nodes 10")
+    program.leave()
+    assert program.said.count(COMPILING) == 1
+    assert b"Compiling" not in program.errors
 
 
 def test_it_is_ready_at_once_and_for_a_new_game(engine: Program) -> None:
