@@ -29,6 +29,9 @@ _CHUNK_SECONDS = 0.05
 """How long a chunk takes at most, about."""
 _MOST_CHUNK = 2048
 """Simulations of a chunk, for the fastest searches."""
+_AT_HAND = 64 << 20
+"""Bytes of the tree's memory that are taken hold of before a clock runs: 50,000 nodes or so, to which most moves of a
+fast game keep; more is taken as the tree grows."""
 _REPORT_SECONDS = 0.5
 """From one report to the next, where the best move stays the same."""
 
@@ -159,8 +162,9 @@ class Thinker:
         self._search.forget()
 
     def warm_up(self) -> None:
-        """Compile, or load, all that a search needs, so that none of it costs time on the clock."""
+        """Compile, or load, all that a search needs, and take its memory: nothing of that costs time on the clock."""
         self.wait()
+        self._search.touch(_AT_HAND)
         board, search = Board(self.game), self._search
         board.play(board.legal[0])
         self._run(Task(board, report=_ignore, answer=_ignore), 1, temperature=1.0)
