@@ -1,13 +1,15 @@
 """The search that thinks until it is told to stop, on its thread. No test passes or fails on a time."""
 
+import _thread
 import threading
+import time
 
 import chess as pychess
 import pytest
 
 import games
 from agents.engine.board import Board
-from agents.engine.thinker import Brain, Report, Task, Thinker
+from agents.engine.thinker import Brain, Report, Task, Thinker, _let_all_finish
 from agents.engine.time_control import Limits
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Uniform
@@ -125,7 +127,16 @@ def test_lines_begin_with_different_moves_the_best_first(client: Client) -> None
     report = client.ask(board(MATE_IN_TWO), Limits(), num_lines=3)
     assert len({line.actions[0] for line in report.lines}) == 3
     assert texts(board(MATE_IN_TWO), report.lines[0].actions)[0] == "a1a6"
-    assert len(client.ask(board(), Limits(nodes=1), num_lines=500).lines) == 20
+    assert len(client.ask(board(), Limits(nodes=2000), num_lines=500).lines) == 20
+
+
+def test_of_moves_that_were_never_looked_at_nothing_is_said(client: Client) -> None:
+    """Not that they are worth as much as the best one, where that mates at once and ends the search."""
+    (line,) = client.ask(board(), Limits(nodes=1), num_lines=20).lines
+    assert line.value == 0.0
+    lines = client.ask(board("7k/8/5K2/8/8/6Q1/8/8 w - - 0 1"), Limits(nodes=3000), num_lines=20).lines
+    assert lines[0].plies == 1
+    assert [line for line in lines[1:] if line.value == 1.0 and line.plies == 0] == []
 
 
 def test_only_some_moves_may_be_allowed_and_later_all_again(client: Client) -> None:
@@ -147,6 +158,32 @@ def test_an_infinite_search_answers_only_when_told_to(client: Client, fen: str) 
     assert client.answers == []
     client.thinker.stop()
     client.thinker.wait(LONG)
+    assert len(client.answers) == 1
+
+
+def test_ctrl_c_is_heard_once_the_thread_is_done() -> None:
+    """It breaks off a wait, in the middle of which the thread is in native code: neither another search nor the end of
+    the process may come in between."""
+    left = []
+
+    def slow(batch: object, size: int) -> None:
+        Uniform()(batch, size)  # type: ignore[arg-type]
+        if not left:
+            _thread.interrupt_main()
+            time.sleep(0.5)
+        left.append(size)
+
+    thinker = Thinker(CHESS, Brain("nobody", slow, CONFIG, 1), 8 << 20)
+    with pytest.raises(KeyboardInterrupt):
+        thinker.ask(board(), Limits())
+    assert left
+    assert thinker.wait(0.0)
+
+
+def test_a_search_ends_before_the_interpreter_does(client: Client) -> None:
+    client.start(board(), Limits(infinite=True))
+    _let_all_finish()
+    assert client.thinker.wait(0.0)
     assert len(client.answers) == 1
 
 

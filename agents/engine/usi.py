@@ -58,17 +58,16 @@ class UsiEngine(Engine):
 
     def go(self, text: str) -> None:
         """Think, and answer once; ``mate`` asks for a mate alone, within so many milliseconds or ``infinite``."""
-        words = text.split()
         self.finish()
-        self._wants_mate = "mate" in words
-        if self._wants_mate:
-            words[words.index("mate")] = "movetime"
-        self._begin(read_go(" ".join(words), self.sides))
+        asked = read_go(text, self.sides, asks_for_mate=True)
+        self._wants_mate = asked.mate
+        self._begin(asked)
 
     def score(self, line: "Line") -> str:
-        """``cp`` or ``mate`` in plies, for the side to move."""
+        """``cp`` or ``mate`` in plies, for the side to move; a declaration at the end of the line counts as one."""
         if line.plies:
-            return f"mate {line.plies}"
+            wins = line.plies > 0
+            return f"mate {line.plies + (wins == (line.plies % 2 == 0)) * (1 if wins else -1)}"
         return f"cp {centipawns(line.value)}" if line.actions else "mate -0"
 
     def limits(self, board: "Board", allowed: Allowance) -> Limits:
