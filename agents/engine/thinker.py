@@ -32,6 +32,13 @@ _CHUNK_SECONDS = 0.05
 """How long a chunk takes at most, about."""
 _MOST_CHUNK = 2048
 """Simulations of a chunk, for the fastest searches."""
+_ROOT_EXPLORATION = 0.4
+"""c_init of a root above nodes that Gumbel's rule searches.
+
+With a network trained for ten minutes of chess, against its own Gumbel player, 200 simulations a move, 100 games
+each, a leaf at a time: 49 % (95 % interval 41 to 57), with AlphaZero's 1.25 26 % (19 to 34), with 5 4 % (1 to 9).
+With 16 leaves evaluated together: 30 % (23 to 38), with 1.25 12 % (9 to 17, 200 games).
+"""
 _AT_HAND = 64 << 20
 """Bytes of the tree's memory that are taken hold of before a clock runs: 50,000 nodes or so, to which most moves of a
 fast game keep; more is taken as the tree grows."""
@@ -49,7 +56,8 @@ class Brain(NamedTuple):
     evaluator: Evaluator
     """It takes as many positions at a time as ``config.leaves``."""
     config: SearchConfig
-    """Its simulations and its root play no part: the root here is always PUCT's, which may be stopped at any time."""
+    """Its simulations and its root play no part: the root here is always PUCT's, which may be stopped at any time, with
+    an exploration of its own above nodes that are searched by Gumbel's rule."""
     planes_history: int
     """Positions of the past that the evaluator sees, the newest among them."""
 
@@ -106,6 +114,8 @@ class Thinker:
     def __init__(self, game: Game, brain: Brain, num_bytes: int, seed: int = 0) -> None:
         self.game, self.brain = game, brain
         config = dataclasses.replace(brain.config, root="puct", simulations=_MOST_CHUNK)
+        if config.interior == "gumbel":  # then the exploration is the root's alone
+            config = dataclasses.replace(config, c_init=_ROOT_EXPLORATION)
         room = room_of(game, num_bytes)
         self._search = Search(game, config, 1, brain.planes_history, keep=True, room=room)
         self._rng = np.array([seed], np.uint64)
