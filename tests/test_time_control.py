@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from agents.engine.time_control import Allowance, Limits, limits_of
+from agents.engine.time_control import Allowance, SearchLimits, limits_of
 
 
 def seconds(turn: int = 0, overhead: int = 50, **allowed: object) -> tuple[float, float]:
@@ -14,7 +14,7 @@ def seconds(turn: int = 0, overhead: int = 50, **allowed: object) -> tuple[float
 
 
 def test_nothing_named_is_no_limit_at_all() -> None:
-    assert limits_of(Allowance(), 0, 50) == Limits()
+    assert limits_of(Allowance(), 0, 50) == SearchLimits()
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_nothing_ever_exceeds_the_clock() -> None:
 
 def test_the_other_limits_are_handed_on() -> None:
     limits = limits_of(Allowance(nodes=100, depth=3, mate=5, infinite=True), 0, 50)
-    assert limits == Limits(nodes=100, depth=3, mate=9, infinite=True)  # plies
+    assert limits == SearchLimits(nodes=100, depth=3, mate=9, infinite=True)  # plies
     assert (limits.soft, limits.hard) == (math.inf, math.inf)
-    assert limits_of(Allowance(nodes=0, depth=0, mate=0), 0, 50) == Limits(nodes=1, depth=1, mate=1)
+    assert limits_of(Allowance(nodes=0, depth=0, mate=0), 0, 50) == SearchLimits(nodes=1, depth=1, mate=1)
 
 
 @pytest.mark.parametrize(

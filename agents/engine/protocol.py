@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, NamedTuple, NoReturn, TextIO
 
-from agents.engine.time_control import Allowance, Limits, limits_of
+from agents.engine.time_control import Allowance, SearchLimits, limits_of
 from games import GameName
 
 if TYPE_CHECKING:
@@ -305,7 +305,7 @@ class Engine(ABC):
         moves = self.texts(board, board.legal[:1]) if board else []
         return f"bestmove {moves[0] if moves else self.no_move}"
 
-    def limits(self, board: "Board", allowed: Allowance) -> Limits:
+    def limits(self, board: "Board", allowed: Allowance) -> SearchLimits:
         """How long to search."""
         return limits_of(allowed, board.turn, int(self.values["moveoverhead"]))
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from agents.engine.board import Board
 from agents.engine.lines import Line, is_settled, lead, lines_of
-from agents.engine.time_control import Limits
+from agents.engine.time_control import SearchLimits
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Evaluator
 from rlcore.game import Game
@@ -122,13 +122,13 @@ class Thinker:
         self._only: list[int] = []  # the moves that the root of the tree has been restricted to
         self._idle = threading.Event()  # that no search is under way: set by its thread, as the last thing that does
         self._idle.set()
-        self._order = (Limits(), 0.0)  # how long to search, and since when that counts
+        self._order = (SearchLimits(), 0.0)  # how long to search, and since when that counts
         self._stopped = False
         self._told = threading.Event()  # that one of these two has changed
         self._last = Report([])
         _thinkers.add(self)
 
-    def start(self, task: Task, limits: Limits) -> None:
+    def start(self, task: Task, limits: SearchLimits) -> None:
         """Begin to think. A search under way is stopped first, and gives its answer."""
         self.stop()
         self.wait()
@@ -141,7 +141,7 @@ class Thinker:
             self._idle.set()
             raise
 
-    def follow(self, limits: Limits) -> None:
+    def follow(self, limits: SearchLimits) -> None:
         """Give the search under way other limits; their time begins now."""
         self._order = (limits, time.perf_counter())
         self._told.set()
@@ -151,7 +151,7 @@ class Thinker:
         self._stopped = True
         self._told.set()
 
-    def ask(self, board: Board, limits: Limits, num_lines: int = 1, temperature: float = 0.0) -> Report:
+    def ask(self, board: Board, limits: SearchLimits, num_lines: int = 1, temperature: float = 0.0) -> Report:
         """Think, and wait for the answer. Ctrl-C, or what broke the search, is raised here once the thread is done."""
         answers: list[tuple[Report, Exception | None]] = []
 

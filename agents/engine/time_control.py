@@ -8,7 +8,7 @@ Where several limits are named, the tightest holds.
 import math
 from dataclasses import dataclass
 
-__all__ = ["Allowance", "Limits", "limits_of"]
+__all__ = ["Allowance", "SearchLimits", "limits_of"]
 
 MOVES_TO_GO = 30
 """How many more moves a clock must last for, where nobody says."""
@@ -41,7 +41,7 @@ class Allowance:
 
 
 @dataclass(frozen=True)
-class Limits:
+class SearchLimits:
     """When a search ends; whatever comes first. A limit that is not there is infinite, or 0 where it counts."""
 
     soft: float = math.inf
@@ -60,7 +60,7 @@ class Limits:
     """It goes on, and waits where there is nothing left to search, until it is told to stop."""
 
 
-def limits_of(allowed: Allowance, turn: int, overhead: int) -> Limits:
+def limits_of(allowed: Allowance, turn: int, overhead: int) -> SearchLimits:
     """The limits of a search by the side ``turn`` (0 moves first); ``overhead`` milliseconds are lost at every move."""
     soft = hard = math.inf
     clock = _own_or_other(allowed.time, turn)
@@ -70,7 +70,7 @@ def limits_of(allowed: Allowance, turn: int, overhead: int) -> Limits:
     if allowed.move_time is not None:
         move_time = max(_less(allowed.move_time, overhead), _LEAST_OF_MOVE * allowed.move_time)
         soft, hard = min(soft, move_time), min(hard, move_time)
-    return Limits(
+    return SearchLimits(
         soft=soft / 1000.0,
         hard=hard / 1000.0,
         saving=(clock is not None or allowed.byoyomi is not None) and allowed.move_time is None,
