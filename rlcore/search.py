@@ -112,7 +112,7 @@ class Search:
         self.max_plies = max_plies
         self.keep = keep
         considered = min(config.considered, config.simulations, game.MAX_LEGAL)
-        leaves = min(config.leaves, config.simulations)
+        self._most_leaves = leaves = min(config.leaves, config.simulations)
         if room is None:
             room = config.simulations * (1 + _KEPT * keep) + 1
             num_edges = room * game.MAX_LEGAL
@@ -168,6 +168,7 @@ class Search:
         temperatures: Array | None = None,
         simulations: int | None = None,
         only: Array | None = None,
+        leaves: int | None = None,
         enough: Callable[[], bool] | None = None,
     ) -> SearchResult:
         """Search the newest positions of some games and choose an action for each.
@@ -180,6 +181,7 @@ class Search:
             simulations: fewer than the config says, for PUCT roots: sequential halving is planned for all of them.
             only: [m] uint16, the actions that may be played, some of the legal ones. A tree from a search with others
                 is to be forgotten first.
+            leaves: fewer of one tree a wave than the config says, from now on.
             enough: asked after every evaluation; once it says so, the search ends before it has all its simulations.
 
         Raises:
@@ -192,6 +194,8 @@ class Search:
         tree.under_way[0] = 0  # an evaluator that raised may have left some
         tree.rng[games] = rng[games]
         simulations = self.config.simulations if simulations is None else simulations
+        if leaves is not None:
+            self.rules = self.rules._replace(leaves=min(leaves, self._most_leaves))
         self._start(history, games, evaluator, simulations)
         if only is not None:
             roots.restrict(tree, games, np.ascontiguousarray(only, np.uint16))

@@ -268,3 +268,18 @@ def test_memory_that_is_taken_before_a_clock_runs_is_empty_afterwards(client: Cl
     again = client.ask(board(), SearchLimits(nodes=700), num_lines=20)
     assert again.lines == first.lines
     assert again.full == first.full
+
+
+def test_few_leaves_are_evaluated_together_where_nodes_are_few() -> None:
+    class Sizes(Uniform):
+        def __call__(self, batch, size) -> None:  # type: ignore[no-untyped-def]
+            sizes.append(size)
+            super().__call__(batch, size)
+
+    sizes: list[int] = []
+    thinking = Client(Thinker(CHESS, Brain("nobody", Sizes(), CONFIG, 1), 8 << 20))
+    for nodes, most in ((100, 1), (250, 2), (5000, 16)):
+        sizes.clear()
+        thinking.ask(board(), SearchLimits(nodes=nodes))
+        assert max(sizes) == most
+        thinking.thinker.forget()
