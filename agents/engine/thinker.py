@@ -40,9 +40,9 @@ each, a leaf at a time: 49 % (95 % interval 41 to 57), with AlphaZero's 1.25 26 
 With 16 leaves evaluated together: 30 % (23 to 38), with 1.25 12 % (9 to 17, 200 games).
 """
 _NODES_A_LEAF = 100
-"""A search that is limited by its nodes evaluates one leaf beside others for so many of them: waves of 16 leaves cost 100
-Elo or more at 200 nodes, see above. Where time is the limit they are worth it: with 0.1 s a move, and three times the
-nodes, they won 81 % of 60 games (95 % interval 71 to 88) against a leaf for every 50 visits."""
+"""Where nodes are the limit, each of the leaves that are evaluated together gets so many of them: at 200 nodes waves of
+16 leaves cost 100 Elo, see above. Where time is the limit they are worth it: with 0.1 s a move, and three times the
+nodes, they scored 81 % in 60 games (95 % interval 71 to 88) against one leaf for every 50 visits."""
 _AT_HAND = 64 << 20
 """Bytes of the tree's memory that are taken hold of before a clock runs: 50,000 nodes or so, to which most moves of a
 fast game keep; more is taken as the tree grows."""
