@@ -375,9 +375,9 @@ def test_how_a_game_of_a_match_ended_in_words_of_pgn_and_csa(
     for game, move, wanted in ((CHESS, "f2f3", f'[Termination "{termination}"]\n'), (SHOGI, "7g7f", f"\n{csa}\n")):
         action = int(game.from_text(Board(game).state, move))
         played = MatchGame(0, Opening("", "startpos", ()), [action], game.Ending[ending], value, 0.5 - value / 2, how)
-        file = io.StringIO()
+        file = io.BytesIO()
         match._save(file, game, ("A", "B"), [played])
-        assert wanted in file.getvalue()
+        assert wanted in file.getvalue().decode()
 
 
 # --- what is wrong ---------------------------------------------------------------------------------------------------

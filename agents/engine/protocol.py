@@ -48,7 +48,7 @@ _WAITING = 1000
 _COMPILING = "compiling kernels for this machine, once; up to a minute or two"
 _PATIENCE = 3.0
 """Seconds that a search, or kernels that are being compiled, have to end after ``quit``."""
-_LAST_PATIENCE = 60.0
+_LAST_PATIENCE = 300.0
 """... and at the end of input without it: what was piped in may still be waiting for them."""
 
 

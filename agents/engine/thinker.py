@@ -138,9 +138,10 @@ class Thinker:
         self.wait()
         self._stopped, self._order = False, (limits, time.perf_counter())
         self._told.clear()
+        thread = threading.Thread(target=self._think, args=(task,), name="thinker", daemon=True)
         self._idle.clear()
         try:
-            threading.Thread(target=self._think, args=(task,), name="thinker", daemon=True).start()
+            thread.start()
         except RuntimeError:  # there are too many threads
             self._idle.set()
             raise
@@ -162,8 +163,8 @@ class Thinker:
         def answer(report: Report, broken: Exception | None) -> None:
             answers.append((report, broken))
 
-        self.start(Task(board, _ignore, answer, num_lines=num_lines, temperature=temperature), limits)
-        try:
+        try:  # the thread may run already when Ctrl-C breaks off its start
+            self.start(Task(board, _ignore, answer, num_lines=num_lines, temperature=temperature), limits)
             while not self.wait(0.1):  # on Windows no Ctrl-C ends a longer wait
                 pass
         finally:
