@@ -287,6 +287,8 @@ class _Place:
     actor: Any
     hello: Any
     """Its first answer; None once it has come."""
+    started: float
+    """When it was asked for."""
     progress: tuple[bytes, bytes]
     """Its games in progress when last asked, for whoever takes its place."""
     calls: deque[tuple[Any, Any]] = field(default_factory=deque)
@@ -368,6 +370,8 @@ class Cluster:
         self.game, self.config, self._reopen, self._tell = game, config, reopen, tell
         self._ids = past.ids
         self._spill: Path | None = None
+        self._players: list[_Place] = []
+        self._trainer: Any = None
         self._start_ray()
         try:
             self._begin(past)
@@ -408,6 +412,9 @@ class Cluster:
             if threading.current_thread() is threading.main_thread():  # Ray has put its own in their place
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
+        ray._private.worker._worker_logs_enabled = (
+            False  # raylets' remarks on deaths come here whatever log_to_driver is
+        )
         token = Path.home() / ".ray" / "auth_token"
         if token.exists() and token.stat().st_uid == os.getuid():
             token.chmod(0o600)
@@ -422,7 +429,6 @@ class Cluster:
         self.device = "cuda" if gpus and self.config.device != "cpu" else "cpu"
         self._began = self._looked_at = self._counted_at = time.perf_counter()
         self._network = new_network(self.game, self.config)
-        self._players: list[_Place] = []
         self._done: dict[str, float] = {}  # counters of players that are gone
         self._attended = self._paused = self._learned = (
             0.0  # seconds; those of gradient steps by trainers that are gone
@@ -585,7 +591,7 @@ class Cluster:
             "num_cpus": settings.cpus, "num_gpus": self._gpu_share, "max_restarts": 0, "max_task_retries": 0,
         }  # fmt: skip
         actor = ray.remote(**options)(Player).remote(self.config, self.device, number, self._first_games, progress)
-        return _Place(number, actor, actor.hello.remote(), progress, failures=failures)
+        return _Place(number, actor, actor.hello.remote(), time.perf_counter(), progress, failures=failures)
 
     def _lose_player(self, place: _Place, error: BaseException) -> None:
         """Start another in its place, which takes up its games; answers still to come are not read."""
@@ -685,10 +691,10 @@ class Cluster:
         for place in pending[: len(self._players) - wanted]:  # their machine has left
             _kill(place.actor)
             self._players.remove(place)
-        late = now - self._began > _PATIENCE_SECONDS and pending
+        late = [place for place in pending if now - place.started > _PATIENCE_SECONDS]
         if late and not self._said_no_room:
             self._said_no_room = True
-            self._tell(f"{len(pending)} of {wanted} players wait for room: each takes {self.config.cluster.cpus:g} "
+            self._tell(f"{len(late)} of {wanted} players wait for room: each takes {self.config.cluster.cpus:g} "
                        f"processor cores and {self._gpu_share:g} GPU. They start when there is some.")  # fmt: skip
 
     # --- the crew ----------------------------------------------------------------------------------------------------
@@ -777,7 +783,7 @@ class Cluster:
     def name(self) -> str:
         runtime = next((place.played.name for place in self._players if place.played), "")
         players = f"{len(self._players)} player{'s' * (len(self._players) != 1)} on Ray"
-        return f"{players}, {self.device} {runtime}, {self.slots} games"
+        return f"{players}, {f'{self.device} {runtime}'.strip()}, {self.slots} games"
 
     def player_processes(self) -> dict[int, Hello]:
         """Where the players that are there run, by their numbers."""
@@ -844,13 +850,17 @@ class Cluster:
         return [_await(one, stopped) for one in tasks]
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes: first ours, which shutting Ray down leaves for a while."""
+        for process in (*(place.actor for place in self._players), self._trainer):
+            if process is not None and ray.is_initialized():
+                _kill(process)
         ray.shutdown()
         if self._spill is not None:
             shutil.rmtree(self._spill, ignore_errors=True)
 
 
 def _kill(actor: Any) -> None:
+    """End a process, if it is there, at once: nothing it does then is of value."""
     ray.kill(actor, no_restart=True)
 
 
