@@ -8,6 +8,7 @@ In the order of dependence:
     resignation     when a side gives up, and how often that is wrong
     actor           many games in lockstep
     window          the replay window; positions rebuilt from moves
+    parallel        several learners that train one network together
     learner         window to gradient steps to published weights
     gamefile        the finished games as text
     report          progress in lines, alarms, summary

@@ -91,7 +91,8 @@ def _find(plies: Array, starts: Array, ranks: Array, found: Array, entries: Arra
     Args:
         plies: of all games, in the layout of ``_BITS``; starts: [n] int64, the first one of each game that is drawn.
         ranks: [n] int64, from 0.
-        found: [n] int32 out, the ply; entries: [n] int64 in and out, the first policy entry of the game, then of the ply.
+        found: [n] int32 out, the ply.
+        entries: [n] int64 in and out, the first policy entry of the game, then of the ply.
         actions: uint16 out, the moves before each ply, one game's after the other's.
     """
     total = 0
@@ -199,7 +200,7 @@ class Window:
         return Samples(self._batch, self._policy, self._values(games, plies))
 
     def _rebuild(self, games: Array, ranks: Array) -> Array:
-        """Make the drawn positions and their policies: of each game the trainable ply of that rank; returns the plies."""
+        """Make the positions before each game's trainable ply of that rank, and their policies; returns the plies."""
         actions = np.zeros(int(games["plies"].sum()), np.uint16)
         plies = np.zeros(len(games), np.int32)
         starts, entries = games["first_ply"] - self._plies.first, games["first_entry"] - self._entries.first
