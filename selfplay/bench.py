@@ -4,6 +4,7 @@ A speed by itself says as much of the machine as of the program: quote a ratio, 
 the partner's. ``compare`` sets a run beside an earlier one.
 """
 
+import itertools
 import json
 import os
 import platform
@@ -315,7 +316,7 @@ def bench_selfplay(game: Game, rounds: int) -> Iterator[Figure]:
 def _actors(game: Game, config: Config, count: int) -> "list[Actor]":
     from selfplay.actor import Actor
 
-    return [Actor(game, config, index, count, frozenset()) for index in range(count)]
+    return [Actor(game, config, itertools.count(i, count), count * config.actor.games) for i in range(count)]
 
 
 def _playing(actor: "Actor", evaluator: Evaluator) -> Callable[[], float]:

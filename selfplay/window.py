@@ -126,6 +126,11 @@ def _spread_policy(
                 policy[i, k] /= total
 
 
+def window_size(config: LearnerConfig, total: int) -> int:
+    """How many positions the replay window is to hold when there have been ``total``."""
+    return max(config.window_min, min(int(config.window_share * total), config.window_max))
+
+
 class Window:
     """Holds the games that hold the latest positions and draws batches from them, each position equally likely."""
 
@@ -181,8 +186,7 @@ class Window:
 
     def size(self) -> int:
         """How many positions the window is to hold, given how many there have been."""
-        share = int(self.config.window_share * self.total)
-        return max(self.config.window_min, min(share, self.config.window_max))
+        return window_size(self.config, self.total)
 
     def sample(self, generator: np.random.Generator) -> Samples:
         """Draw ``batch_size`` positions with replacement."""
