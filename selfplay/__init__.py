@@ -31,6 +31,8 @@ In the order of dependence:
     match           two engines against each other; the file of games
     puzzles         how many puzzles with known solutions an engine solves
     peers           other programs, timed beside ours
+    figures         what a benchmark measures, beside partners
+    feed            how fast a learner takes games in
     bench           throughput of the hot paths, each beside a partner
     gui             the engine for GUIs as a program, with a run's network
 

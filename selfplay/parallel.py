@@ -7,6 +7,7 @@ Batch norm itself looks at its own rank's share of a batch: that alone sets n ra
 """
 
 import os
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
@@ -116,5 +117,5 @@ def free_address(host: str = "127.0.0.1") -> str:
 
 
 def _line(error: Exception) -> str:
-    """The first line of a message: behind it stand calls of C++."""
-    return str(error).strip().partition("\n")[0]
+    """What a message says, without the place in C++ that it names first and the advice and calls behind it."""
+    return re.sub(r"^\[[^\]]*\] ", "", str(error).strip().partition("\n")[0]).partition(". This is")[0]

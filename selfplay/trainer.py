@@ -96,7 +96,7 @@ class Trainer:
         words = np.frombuffer(saved.blobs.get("calibration", b""), np.uint64).copy()  # kernels know writable arrays
         if len(words):
             self.calibration = words.reshape(-1, self.game.layout(self.config.history).num_words)
-        newest = max((record.last_version for record in self.window.records), default=0)
+        newest = self.window.last_version
         if newest > self.version:  # games of weights that a kill took: their numbers are not given twice
             self.version = newest + 1
         self.learner.earn(max(self.window.total - int(state["positions"]), 0))

@@ -21,13 +21,14 @@ _GAME = np.dtype(
         ("first_ply", "<i8"),  # number of its first row among the plies ...
         ("first_entry", "<i8"),  # ... and among the policy entries
         ("plies", "<i4"),
+        ("last_version", "<i4"),
         ("value", "<f4"),
         ("ending", "u1"),
     ]
 )
 _BITS = np.dtype([(name, "<u2" if name == "wdl" else kind, *shape) for name, kind, *shape in PLY.descr])
 """PLY for kernels, which know no float16."""
-_SLACK = 8  # a byte of room for so many in use ...
+_SLACK = 16  # a byte of room for so many in use ...
 _SMALL = 1 << 16  # ... and so many more
 
 
@@ -155,6 +156,11 @@ class Window:
         return self._added - self._dropped
 
     @property
+    def last_version(self) -> int:
+        """The newest version of the network that has played in its games; 0 without games."""
+        return int(self._games.all["last_version"].max(initial=0))
+
+    @property
     def nbytes(self) -> int:
         """Bytes that its games take, with the room to move."""
         return sum(rows.nbytes for rows in (self._games, self._ends, self._plies, self._entries))
@@ -163,7 +169,7 @@ class Window:
         """Take in finished games, copied, and let go of the oldest beyond the window's size."""
         for record in records:
             ply, entry = self._plies.add(record.plies), self._entries.add(record.entries)
-            row = (record.seed, ply, entry, len(record.plies), record.value, record.ending)
+            row = (record.seed, ply, entry, len(record.plies), record.last_version, record.value, record.ending)
             self._games.add(np.array([row], _GAME))
             positions = record.positions
             self._added += positions

@@ -1,6 +1,7 @@
 """Learners that train together: their numbers are those of one, and none waits for ever for another."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,9 +81,9 @@ def test_a_rank_that_is_stuck_or_dead_ends_the_others_wait(ranks):
     waits = ranks[2]
     assert set(waits) == {"stuck", "dead"}
     for line in waits.values():
-        assert "learner 0 of 2 has lost touch" in line
-    assert float(waits["stuck"][1]) > rank.TIMEOUT * 0.9
-    assert float(waits["dead"][1]) < rank.TIMEOUT * 20  # long before its timeout: the connection is gone
+        assert line.startswith("learner 0 of 2 has lost touch with another one: ")
+    late = {what for what, line in waits.items() if re.search("timed out|timeout", line, re.IGNORECASE)}
+    assert late == {"stuck"}  # a death is known at once, since the connection is gone
 
 
 def test_a_group_that_does_not_come_together_is_one_line():
