@@ -33,6 +33,7 @@ In the order of dependence:
     peers           other programs, timed beside ours
     figures         what a benchmark measures, beside partners
     feed            how fast a learner takes games in
+    bench_ray       the same on Ray, and two players beside one
     bench           throughput of the hot paths, each beside a partner
     gui             the engine for GUIs as a program, with a run's network
 

@@ -306,6 +306,14 @@ def bench_learner(game: Game, rounds: int) -> Iterator[Figure]:
     yield from beside("learner", game, rounds, "samples/s", ours, [peer], batch=size)
 
 
+def bench_ray(game: Game, rounds: int) -> Iterator[Figure]:
+    """What two players on Ray do beside one, and what the trainer takes in there."""
+    from selfplay import bench_ray
+
+    yield from bench_ray.bench_ray(game, rounds)
+    yield from bench_ray.bench_ingest_ray(game, rounds)
+
+
 BENCHES = {
     "perft": bench_perft,
     "playouts": bench_playouts,
@@ -314,6 +322,7 @@ BENCHES = {
     "selfplay": bench_selfplay,
     "learner": bench_learner,
     "ingest": bench_ingest,
+    "ray": bench_ray,
 }
 
 

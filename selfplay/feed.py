@@ -73,11 +73,11 @@ def blocks(game: Game, seed: int = 1) -> Iterator[bytes]:
         yield join(block)
 
 
-def memory() -> float:
-    """Resident memory of this process in MB; NaN where the system does not tell."""
+def memory(process: int | str = "self") -> float:
+    """Resident memory of a process, this one or that of a number, in MB; NaN where the system does not tell."""
     if sys.platform != "linux":
         return float("nan")
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
