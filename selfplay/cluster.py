@@ -56,6 +56,7 @@ from selfplay.trainer import Standing, Trainer, choose_device
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is imported: it reports nothing to its makers
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # and warns of a change that does not concern us
+os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # answers of those given up are not read
 import ray
 from ray import exceptions as gone
 

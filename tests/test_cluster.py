@@ -281,3 +281,24 @@ def test_the_command_trains_on_ray_resumes_in_one_process_and_resumes_on_ray(tmp
         assert len(ids) == len(set(ids)) > before
         before = len(ids)
     assert len({number // FIRST_PLAYER_ID for number in ids}) == 5  # threads, and two players of either start
+
+
+@pytest.mark.slow
+def test_two_learners_train_one_network_and_begin_again_together(tmp_path):
+    config = dataclasses.replace(TINY, actors=1, cluster=dataclasses.replace(TINY.cluster, learners=2))
+    run = open_run(tmp_path, config)
+    until(run, lambda: run.steps >= 20)
+    run.save(1.0)
+    assert len(run.crew.trainer_processes) == 2
+    os.kill(run.crew.trainer_processes[1].process, signal.SIGKILL)
+    until(run, lambda: run.crew.attendance.trainers_lost == 1)
+    steps = run.steps
+    until(run, lambda: run.steps >= steps + 20)
+    assert run.crew.standing.samples == run.steps * 32  # each takes half of a batch
+    run.close()
+
+
+def test_a_batch_that_learners_cannot_share_is_refused_before_ray_starts(tmp_path):
+    config = dataclasses.replace(TINY, cluster=dataclasses.replace(TINY.cluster, learners=3))
+    with pytest.raises(ConfigError, match="cannot be shared by 3 learners"):
+        open_run(tmp_path, config)
