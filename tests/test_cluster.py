@@ -167,10 +167,11 @@ def test_a_killed_trainer_goes_on_from_the_newest_checkpoint(run):
     run.save(1.0)
     saved, version = run.steps, run.crew.standing.version
     plays(run)
+    logged = run.log.positions
     os.kill(run.crew.trainer_processes[0].process, signal.SIGKILL)
     until(run, lambda: run.crew.attendance.trainers_lost == 1)
     assert saved <= run.steps <= saved + 200
-    assert run.crew.standing.positions == run.log.positions  # its window comes from the log
+    assert logged <= run.crew.standing.positions <= run.log.positions  # its window comes from the log
     assert run.crew.standing.version > version  # numbers of weights that players may still have are not given again
     plays(run)
     assert len([line for line in run.report.lines if "another goes on from checkpoint" in line]) == 1
