@@ -35,8 +35,8 @@ def make_run(folder: Path, saves: int = 1, game: GameName = "chess"):
     config = dataclasses.replace(TINY, game=game, run_dir=folder)
     run = Run(games.load(game), config, Report(stream=io.StringIO(), plain=True))
     for _ in range(saves):
-        run.learner.steps += 100
-        for network in (run.learner.network, run.learner.average):
+        run.crew.trainer.learner.steps += 100
+        for network in (run.crew.trainer.learner.network, run.crew.trainer.learner.average):
             with torch.no_grad():
                 for weight in network.parameters():
                     weight += 0.3 * torch.randn(weight.shape, generator=generator)

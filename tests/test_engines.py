@@ -37,8 +37,8 @@ def copy_of(run, tmp_path: Path, name: str = "000003", **changes: object) -> Pat
 
 def test_a_run_gives_the_averaged_weights_of_its_newest_checkpoint(run) -> None:
     network, config, name = load_network(CHESS, run.folder)
-    assert same(weights(network), weights(run.learner.average))
-    assert not same(weights(network), weights(run.learner.network))
+    assert same(weights(network), weights(run.crew.trainer.learner.average))
+    assert not same(weights(network), weights(run.crew.trainer.learner.network))
     assert not network.training
     assert (config.network, config.search, config.history) == (TINY.network, TINY.search, 2)
     assert name == f"{run.folder} at 300 steps"
