@@ -1,5 +1,8 @@
-"""Pictures of how near to perfect play an engine is: by plies, and over the minutes of training (matplotlib)."""
+"""Pictures of strength (matplotlib): how near to perfect play an engine is, by plies and over the minutes of training;
+ratings over the positions of training.
+"""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_by_ply", "draw_over_training"]
+    from selfplay.ratings import Rating
+    from selfplay.weights import About
+
+__all__ = ["draw_by_ply", "draw_over_training", "draw_ratings"]
 
 
 _STYLES = ("-", ":", "-.")
@@ -71,6 +77,70 @@ def draw_over_training(path: Path, title: str, folders: Sequence[Path]) -> None:
     axes.set_ylim(None, 100)
     label_lines(axes, labels)
     _write(figure, path)
+
+
+def draw_ratings(
+    path: Path, title: str, networks: Sequence[tuple["About", "Rating"]], engines: Sequence[tuple[str, "Rating"]]
+) -> None:
+    """Write a PNG: the ratings of a run's networks over the positions it had made, and engines as lines across.
+
+    Args:
+        networks: by their steps, at least one; the untrained one, of no positions, stands at the left edge.
+        engines: by name, with the one that the others are compared with.
+    """
+    last = networks[-1][0]
+    after = f"{last.positions:,} positions, {last.steps:,} steps, {last.minutes:,.0f} minutes of training"
+    figure = _canvas(title, f"Elo with 95 % interval, over positions to train on (logarithmic); so far {after}")
+    axes = figure.subplots(1, 1)
+    _style(axes, "positions")
+    rated = [(about.positions, one) for about, one in networks if not math.isnan(one.elo)]
+    first = min((positions for positions, _ in rated if positions), default=2) / 2
+    places = [positions or first for positions, _ in rated]
+    everything = [one for _, one in (*rated, *engines)]
+    low, high = _limits([end for one in everything for end in (one.elo, one.low, one.high)])
+    ends = np.array([(max(one.low, low), min(one.high, high)) for _, one in rated]).reshape(-1, 2)
+    axes.fill_between(places, ends[:, 0], ends[:, 1], color=COLOURS[0], alpha=0.15, linewidth=0)
+    heights = [min(max(one.elo, end[0]), end[1]) for (_, one), end in zip(rated, ends, strict=True)]
+    axes.plot(places, heights, color=COLOURS[0], linewidth=2.0, marker="o", markersize=5)
+    labels = [(heights[-1], f"newest network: {_rated(rated[-1][1])}", COLOURS[0])] if rated else []
+    for (name, one), colour in zip(engines, cycle((GREY, *COLOURS[1:])), strict=False):
+        if not math.isnan(one.elo):
+            height = min(max(one.elo, low), high)
+            axes.axhline(height, color=colour, linewidth=1.4, linestyle="--")
+            labels.append((height, f"{name}: {_rated(one)}", colour))
+    _log_axis(axes, first, places, any(positions == 0 for positions, _ in rated))
+    axes.set_ylim(low, high)
+    label_lines(axes, labels)
+    _write(figure, path)
+
+
+def _rated(rating: "Rating") -> str:
+    """A rating as text; its nearest bound where it has none."""
+    if math.isinf(rating.elo):
+        return f"> {rating.low:.0f}" if rating.elo > 0 else f"< {rating.high:.0f}"
+    return f"{rating.elo:.0f}"
+
+
+def _limits(heights: Sequence[float]) -> tuple[float, float]:
+    """From somewhat below to somewhat above all that are finite."""
+    finite = [height for height in heights if math.isfinite(height)] or [0.0]
+    margin = 0.05 * (max(finite) - min(finite)) or 100.0
+    return min(finite) - margin, max(finite) + margin
+
+
+def _log_axis(axes: "Axes", first: float, places: Sequence[float], is_zero: bool) -> None:
+    """Positions on a logarithmic axis, on which ``first`` stands for none where the untrained network is there."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlim(first if is_zero else min(places, default=1.0), max(places, default=2.0) * 1.02)
+    if is_zero:
+        axes.text(
+            first, -0.035, "none", transform=axes.get_xaxis_transform(), ha="center", va="top", fontsize=9, color=GREY
+        )
 
 
 def _canvas(title: str, subtitle: str) -> "Figure":

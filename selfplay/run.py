@@ -32,9 +32,11 @@ from selfplay.config import Config, ConfigError, parse_config, read_config
 from selfplay.gamefile import GameFile
 from selfplay.learner import Learner, StepLosses
 from selfplay.log import GameLog
+from selfplay.past import Past
 from selfplay.record import GameRecord, join, split
 from selfplay.report import Report
 from selfplay.resignation import mistaken
+from selfplay.weights import About
 from selfplay.window import Window
 
 _CATCH_UP = 0.25  # how much faster than games are made the learner may go, where it is behind
@@ -77,7 +79,7 @@ def choose_device(name: str) -> torch.device:
 class Run:
     """All that a self-play run consists of, in memory and in its folder.
 
-        config.json  games.log  games.<its suffix>  metrics.jsonl  checkpoints/  tensorboard/
+        config.json  games.log  games.<its suffix>  metrics.jsonl  checkpoints/  networks/  tensorboard/
 
     Opening the folder of an earlier run goes on with it: network, optimizer, counters and games in progress as of the
     newest intact checkpoint, finished games from the log.
@@ -114,6 +116,7 @@ class Run:
             self._restore(saved)
         else:
             self.learner.earn(self.log.positions)
+        self.past = Past(self.folder, self.learner.steps, report.line)
         self.game_file = self._open_game_file()
         self._writing: Future[None] | None = None
         self.metrics = Metrics(self.folder)
@@ -257,6 +260,7 @@ class Run:
             ("go on training", f"{python} scripts/selfplay.py {options}{where}{more}"),
             ("play against it", f"{python} scripts/play.py {options}{where}"),
             ("measure its strength", f"{python} scripts/match.py {options} --engine {folder}"),
+            ("see it grow", f"{python} scripts/ratings.py {options}{where}"),
         ]
         if self.game.name in SOLVED:
             steps.append(("judge its moves", f"{python} scripts/evaluate.py {options} --engine {folder}"))
@@ -349,6 +353,12 @@ class Run:
         }
         self.saves += 1
         return checkpoint.save(self.folder / "checkpoints", f"{self.saves:06d}", tensors, state, blobs)
+
+    def keep(self, seconds: float, is_end: bool = False) -> None:
+        """Keep the averaged weights when ``selfplay.past`` wants them; at the end of a start in any case."""
+        if is_end or self.past.is_due(self.learner.steps):
+            about = About(self.learner.steps, self.positions, (self.seconds_before + seconds) / 60)
+            (self.past.finish if is_end else self.past.keep)(self.learner.average, self.config, about)
 
     def close(self) -> None:
         """Let go of all files."""

@@ -44,6 +44,11 @@ def search_player(game: Game, config: Config, network: ResNet, name: str, games:
     return SearchPlayer(game, name, evaluator, config.search, games, config.history)
 
 
+def opening_plies(config: Config) -> int:
+    """How many random moves games begin with that measure strength: fewer where games are short."""
+    return min(_MOST_OPENING_PLIES, config.actor.max_plies // _OPENING_SHARE)
+
+
 def check_strength(
     game: Game,
     config: Config,
@@ -68,8 +73,7 @@ def check_strength(
                 progress(opponent.name, finished)
 
         limit = max(_LEAST_PLIES, config.actor.max_plies)
-        plies = min(_MOST_OPENING_PLIES, config.actor.max_plies // _OPENING_SHARE)
-        return play_match(game, player, opponent, games, seed, plies, max_plies=limit, progress=tell)
+        return play_match(game, player, opponent, games, seed, opening_plies(config), max_plies=limit, progress=tell)
 
     opponents: list[Callable[[], Player]] = [
         lambda: RandomPlayer(game),

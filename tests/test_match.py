@@ -304,7 +304,7 @@ def test_stockfish_against_our_own(tmp_path) -> None:
     [
         (("random",), MatchSettings(), "two engines, not 1"),
         (("random",) * 3, MatchSettings(), "two engines, not 3"),
-        (("random", "nobody"), MatchSettings(), "no folder nobody"),
+        (("random", "nobody"), MatchSettings(), "no file or folder nobody"),
         (("random", "cmd:/nowhere/engine"), MatchSettings(), "cmd:/nowhere/engine cannot be started"),
         (("random", "cmd:"), MatchSettings(), "write cmd:PROGRAM"),
         (("random", "random"), MatchSettings(games=0), "at least 1 game"),
