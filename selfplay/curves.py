@@ -29,6 +29,7 @@ __all__ = ["draw_by_ply", "draw_over_training", "draw_ratings"]
 
 _STYLES = ("-", ":", "-.")
 """Of lines, when all colours are taken."""
+_MOST_TICKS = 8
 
 
 def draw_by_ply(path: Path, name: str, marks: Mapping[str, Marks], whole: bool) -> None:
@@ -100,25 +101,17 @@ def draw_ratings(
     low, high = _limits([end for one in everything for end in (one.elo, one.low, one.high)])
     ends = np.array([(max(one.low, low), min(one.high, high)) for _, one in rated]).reshape(-1, 2)
     axes.fill_between(places, ends[:, 0], ends[:, 1], color=COLOURS[0], alpha=0.15, linewidth=0)
-    heights = [min(max(one.elo, end[0]), end[1]) for (_, one), end in zip(rated, ends, strict=True)]
-    axes.plot(places, heights, color=COLOURS[0], linewidth=2.0, marker="o", markersize=5)
-    labels = [(heights[-1], f"newest network: {_rated(rated[-1][1])}", COLOURS[0])] if rated else []
+    heights = [one.elo for _, one in rated]
+    axes.plot(places, heights, color=COLOURS[0], linewidth=2.0, marker="o", markersize=5, clip_on=False, zorder=3)
+    labels = [(heights[-1], f"newest network: {heights[-1]:.0f}", COLOURS[0])] if rated else []
     for (name, one), colour in zip(engines, cycle((GREY, *COLOURS[1:])), strict=False):
         if not math.isnan(one.elo):
-            height = min(max(one.elo, low), high)
-            axes.axhline(height, color=colour, linewidth=1.4, linestyle="--")
-            labels.append((height, f"{name}: {_rated(one)}", colour))
+            axes.axhline(one.elo, color=colour, linewidth=1.4, linestyle="--")
+            labels.append((one.elo, f"{name}: {one.elo:.0f}", colour))
     _log_axis(axes, first, places, any(positions == 0 for positions, _ in rated))
     axes.set_ylim(low, high)
     label_lines(axes, labels)
     _write(figure, path)
-
-
-def _rated(rating: "Rating") -> str:
-    """A rating as text; its nearest bound where it has none."""
-    if math.isinf(rating.elo):
-        return f"> {rating.low:.0f}" if rating.elo > 0 else f"< {rating.high:.0f}"
-    return f"{rating.elo:.0f}"
 
 
 def _limits(heights: Sequence[float]) -> tuple[float, float]:
@@ -130,17 +123,18 @@ def _limits(heights: Sequence[float]) -> tuple[float, float]:
 
 def _log_axis(axes: "Axes", first: float, places: Sequence[float], is_zero: bool) -> None:
     """Positions on a logarithmic axis, on which ``first`` stands for none where the untrained network is there."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+    most = max(places, default=2.0)
+    ticks = [step * 10.0**power for power in range(12) for step in (1, 2, 5)]
+    ticks = [tick for tick in ticks if first * 1.3 < tick <= most]
+    ticks = ticks[:: -(-len(ticks) // _MOST_TICKS)] if len(ticks) > _MOST_TICKS else ticks
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlim(first if is_zero else min(places, default=1.0), max(places, default=2.0) * 1.02)
-    if is_zero:
-        axes.text(
-            first, -0.035, "none", transform=axes.get_xaxis_transform(), ha="center", va="top", fontsize=9, color=GREY
-        )
+    least = first if is_zero else min(places, default=1.0)
+    axes.set_xlim(least, most if most > least else 2 * least)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_locator(FixedLocator([first, *ticks] if is_zero else ticks))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "untrained" if is_zero and x == first else f"{x:,.0f}"))
 
 
 def _canvas(title: str, subtitle: str) -> "Figure":

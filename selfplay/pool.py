@@ -381,22 +381,18 @@ def _conclusion(folder: Path, players: Sequence[Entrant], results: Results, sett
         one._replace(elo=one.elo + settings.elo, low=one.low + settings.elo, high=one.high + settings.elo)
         for one in rate(table)
     ]
-    order = sorted(range(len(players)), key=lambda i: (math.isnan(ratings[i].elo), -_height(ratings[i])))
+    order = sorted(range(len(players)), key=lambda i: (math.isnan(ratings[i].elo), -ratings[i].elo))
     games = int(table.sum())
     about = f"{folder}: {len(players)} players, {games:,} games, openings: {_openings_key(settings.match)}"
     zero = f"Elo, {players[0].name} = {settings.elo:g}, with 95 % intervals"
     lines = [about, zero, "", *_rows([(players[i].name, ratings[i]) for i in order])]
     if any(math.isinf(end) for one in ratings for end in (one.low, one.high)):
-        lines += ["", "  unbounded: there were too few points to tell how far it goes; more --games may"]
+        apart = f"too few points to tell how far it is from {players[0].name}"
+        lines += ["", f"  unbounded: {apart}; more --games may tell, or another first --engine"]
     if faults := {how: n for how, n in results.endings(players).items() if how in _FAULTS}:
         told = ", ".join(f"{how} {n}" for how, n in faults.items())
         lines += ["", f"  lost without a move: {told}; {folder / FILE} says why"]
     return "\n".join([*lines, "", _draw(folder, players, ratings)])
-
-
-def _height(rating: Rating) -> float:
-    """By what a player is ranked: the nearest bound of what has none."""
-    return rating.elo if math.isfinite(rating.elo) else rating.low if rating.elo > 0 else rating.high
 
 
 def _rows(rated: Sequence[tuple[str, Rating]]) -> list[str]:
@@ -404,18 +400,10 @@ def _rows(rated: Sequence[tuple[str, Rating]]) -> list[str]:
     width = max(len("player"), *(len(name) for name, _ in rated))
     lines = [f"  {'rank':>4}  {'player':<{width}}{'Elo':>9}{'95 % interval':>26}{'games':>8}{'score':>9}"]
     for rank, (name, one) in enumerate(rated, start=1):
+        elo = "unknown" if math.isnan(one.elo) else f"{one.elo:.0f}"
         score = f"{100 * one.score:.1f} %" if one.games else "-"
-        lines.append(f"  {rank:>4}  {name:<{width}}{_elo(one):>9}{_interval(one):>26}{one.games:>8,}{score:>9}")
+        lines.append(f"  {rank:>4}  {name:<{width}}{elo:>9}{_interval(one):>26}{one.games:>8,}{score:>9}")
     return lines
-
-
-def _elo(rating: Rating) -> str:
-    """A rating as text; where it is not finite, its table entry says in which direction."""
-    if math.isnan(rating.elo):
-        return "unknown"
-    if math.isinf(rating.elo):
-        return f"> {rating.low:.0f}" if rating.elo > 0 else f"< {rating.high:.0f}"
-    return f"{rating.elo:.0f}"
 
 
 def _interval(rating: Rating) -> str:

@@ -19,7 +19,6 @@ _ELO = 400 / math.log(10)
 """In a difference of one of natural logarithms of strength."""
 _POINTS = np.arange(5) / 2
 """Of a pair of games."""
-_RESAMPLES = 1000
 _INTERVAL = (0.025, 0.975)
 
 
@@ -86,7 +85,7 @@ def _told(first: Array, second: Array) -> Array:
     return expected * (1 - expected)
 
 
-def rate(results: Array, anchor: int = 0, seed: int = 1) -> list[Rating]:
+def rate(results: Array, anchor: int = 0, seed: int = 1, resamples: int = 1000) -> list[Rating]:
     """The ratings of all players above the anchor's, with 95 % bootstrap intervals.
 
     For the intervals every pairing's pairs of games are drawn anew, with replacement, from those that were played and
@@ -97,6 +96,7 @@ def rate(results: Array, anchor: int = 0, seed: int = 1) -> list[Rating]:
     Args:
         results: [P, P, 5] pairs of games, see ``count``.
         anchor: the player whose rating is 0.
+        seed, resamples: of the games that are drawn anew.
     """
     scored = points(results)
     pairs = results.sum(axis=-1)
@@ -106,7 +106,7 @@ def rate(results: Array, anchor: int = 0, seed: int = 1) -> list[Rating]:
     elo = low = high = np.zeros(1)
     if len(known) > 1:
         elo = strengths(scored[inner], doubts(scored[inner]))
-        low, high = _intervals(results[inner], elo, zero, np.random.default_rng(seed))
+        low, high = _intervals(results[inner], elo, zero, np.random.default_rng(seed), resamples)
     ratings = []
     for player in range(len(results)):
         games, total = 2 * int(pairs[player].sum()), float(scored[player].sum())
@@ -119,10 +119,12 @@ def rate(results: Array, anchor: int = 0, seed: int = 1) -> list[Rating]:
     return ratings
 
 
-def _intervals(results: Array, elo: Array, anchor: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def _intervals(
+    results: Array, elo: Array, anchor: int, rng: np.random.Generator, resamples: int
+) -> tuple[Array, Array]:
     """The lower and upper ends [P] of ratings above the anchor's."""
     more = doubts(points(results))
-    drawn = np.stack([_drawn(results, more, elo, anchor, rng) for _ in range(_RESAMPLES)])
+    drawn = np.stack([_drawn(results, more, elo, anchor, rng) for _ in range(resamples)])
     low = np.quantile(drawn, _INTERVAL[0], axis=0, method="lower")  # between two of them may lie infinity
     high = np.quantile(drawn, _INTERVAL[1], axis=0, method="higher")
     return low, high
