@@ -90,14 +90,19 @@ def run(game: Game, folder: Path, settings: PoolSettings) -> str:
     players = engines + _chosen([one for one in everyone if one.past is not None], settings.networks)
     if len(players) < 2:
         raise EngineError("nobody is there to play against: name another --engine, or more --networks")
-    with Results(folder / FILE, _openings_key(settings.match)) as results:
-        rated = players + [one for one in everyone if one not in players and one.id in results.ids]
-        try:
+    openings = _openings_key(settings.match)
+    try:
+        with Results(folder / FILE, openings) as results:
             _play_all(game, players, results, settings)
-        except KeyboardInterrupt:
-            text = _conclusion(folder, rated, results, settings)
-            raise Interrupted(f"Broken off; the same command goes on from here.\n\n{text}") from None
-        return _conclusion(folder, rated, results, settings)
+        broken_off = False
+    except KeyboardInterrupt:
+        broken_off = True
+    with Results(folder / FILE, openings) as results:  # read again: what is told is what the file holds
+        rated = players + [one for one in everyone if one not in players and one.id in results.ids]
+        text = _conclusion(folder, rated, results, settings)
+    if broken_off:
+        raise Interrupted(f"Broken off; the same command goes on from here.\n\n{text}")
+    return text
 
 
 def _checked(game: Game, folder: Path, settings: PoolSettings) -> PoolSettings:
