@@ -36,7 +36,7 @@ from numba.core import event, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-__all__ = ["JIT", "Array", "Row", "bind", "cpu_has", "entry", "intrinsic", "njit", "types"]
+__all__ = ["JIT", "Array", "Row", "bind", "cpu_has", "entry", "intrinsic", "njit", "on_first_compilation", "types"]
 
 Array = NDArray[Any]
 """Any NumPy array; the shape and dtype stand in the docstring."""
@@ -105,24 +105,37 @@ def _prune(home: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
+def _explain() -> None:
+    """Say on standard error why the first start takes longer."""
+    print("Compiling kernels for this machine: once, up to a minute ...", file=sys.stderr, flush=True)
+
+
 class _FirstCompilation(event.Listener):  # type: ignore[misc]
-    """Says once, on standard error, why the first start takes longer."""
+    """Says once why the first start takes longer."""
 
     def __init__(self) -> None:
+        self.tell: Callable[[], None] = _explain
         self.told = False
 
     def on_start(self, _event: Any) -> None:
         if not self.told:
             self.told = True
-            print("Compiling kernels for this machine: once, up to a minute ...", file=sys.stderr, flush=True)
+            self.tell()
 
     def on_end(self, _event: Any) -> None:
         pass
 
 
+_first_compilation = _FirstCompilation()
 if JIT:
     numba.config.CACHE_DIR = str(_prepare_cache())
-    event.register("numba:compile", _FirstCompilation())
+    event.register("numba:compile", _first_compilation)
+
+
+def on_first_compilation(tell: Callable[[], None]) -> None:
+    """Have ``tell`` called, on whatever thread, when a kernel is not found in the cache for the first time; otherwise a
+    line on standard error says so."""
+    _first_compilation.tell = tell
 
 
 def njit(function: F) -> F:

@@ -213,6 +213,20 @@ class Search:
         edges = self.tree.edges.shape[1] - int(self.tree.num_edges[g])
         return max(min(nodes, edges // self.game.MAX_LEGAL), 0)
 
+    def touch(self, num_bytes: int) -> None:
+        """Empty all trees, and write to so much of the memory of each, about.
+
+        Memory is the system's until somebody writes to it, and to get a page may take milliseconds. Where a clock runs,
+        a search should not wait for dozens of them.
+        """
+        self.forget()
+        tree, room = self.tree, room_of(self.game, num_bytes)
+        tree.nodes[:, :room].view(np.uint8)[:] = 0
+        tree.edges[:, : room * _typical_legal(self.game)].view(np.uint8)[:] = 0
+        self.states[:, :room].view(np.uint8)[:] = 0
+        tree.path_nodes[:, :1] = 0  # a row a leaf, far from each other
+        tree.path_edges[:, :1] = 0
+
     def forget(self) -> None:
         """Begin all trees anew at the next run."""
         self._lengths[:] = 0

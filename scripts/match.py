@@ -33,17 +33,22 @@ class Settings:
     """Moves of each opening: so many random ones (default 6; with few, games may repeat each other), at most so many of
     the others (default all)."""
     simulations: int = 0
-    """A move, for our own engines; 0 = as they were trained."""
+    """A move, for our own engines, whatever the programs are given; 0 = as the next three say, and without any of them
+    as they were trained."""
     nodes: int = 0
-    """A move, for programs."""
+    """A move, for programs; for our own engines, simulations."""
     movetime: float = 0.0
-    """Seconds a move, for programs. Default, where no other limit is given: 0.1."""
+    """Seconds a move, for programs and our own engines. Default for programs, where no limit is given: 0.1."""
     clock: str = ""
-    """Seconds a game and, after a plus, seconds that each move adds, for programs, such as 60+0.5."""
+    """Seconds a game and, after a plus, seconds that each move adds, for both alike, such as 60+0.5."""
+    byoyomi: float = 0.0
+    """Seconds that each move may take once the clock has run down, or from the start without one; UCI has no word for
+    it, so programs play shogi with it."""
     margin: float = 0.1
-    """Seconds that a program may be late without losing; more on a busy machine."""
+    """Seconds that an answer may be late without losing; more on a busy machine."""
     concurrency: int = 1
-    """Games with a program that are played at the same time."""
+    """Games that are played at the same time with programs or by time; our own engines with fixed simulations play
+    all at once."""
     resign: float | None = None
     """End games as lost for a side that sees itself so many centipawns behind for three moves."""
     draw: float | None = None
@@ -53,7 +58,7 @@ class Settings:
     save: Path | None = None
     """A new file for the games: PGN, for shogi CSA."""
     seed: int = 1
-    """The same number, the same match, between engines of ours."""
+    """The same number, the same match, between engines of ours that do not play by time."""
 
 
 def main() -> int:
@@ -71,7 +76,7 @@ def main() -> int:
             seed=s.seed,
             openings=s.openings,
             opening_plies=s.opening_plies,
-            limits=match.parse_limits(s.nodes, s.movetime, s.clock, s.margin),
+            limits=match.parse_limits(s.nodes, s.movetime, s.clock, s.margin, s.byoyomi),
             concurrency=s.concurrency,
             adjudication=match.Adjudication(s.resign, s.draw),
             sprt=match.Sprt(*s.sprt) if s.sprt else None,

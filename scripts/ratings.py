@@ -40,15 +40,20 @@ class Settings:
     opening_plies: int | None = None
     """Moves of each opening: so many random ones (default 6, fewer in small games), at most so many of the others."""
     simulations: int = 0
-    """A move, for networks; 0 = as they were trained."""
+    """A move, for our own engines, whatever the programs are given; 0 = as the next three say, and without any of them
+    as they were trained."""
     nodes: int = 0
-    """A move, for programs."""
+    """A move, for programs; for our own engines, simulations."""
     movetime: float = 0.0
-    """Seconds a move, for programs. Default, where no other limit is given: 0.1."""
+    """Seconds a move, for programs and our own engines. Default for programs, where no limit is given: 0.1."""
     clock: str = ""
-    """Seconds a game and, after a plus, seconds that each move adds, for programs, such as 60+0.5."""
+    """Seconds a game and, after a plus, seconds that each move adds, for both alike, such as 60+0.5."""
+    byoyomi: float = 0.0
+    """Seconds that each move may take once the clock has run down, as in match.py."""
+    margin: float = 0.1
+    """Seconds that an answer may be late without losing; more on a busy machine."""
     concurrency: int = 1
-    """Games with a program that are played at the same time."""
+    """Games that are played at the same time with programs or by time."""
     seed: int = 1
     """Decides the openings."""
 
@@ -66,7 +71,7 @@ def main() -> int:
             seed=s.seed,
             openings=s.openings,
             opening_plies=s.opening_plies,
-            limits=match.parse_limits(s.nodes, s.movetime, s.clock),
+            limits=match.parse_limits(s.nodes, s.movetime, s.clock, s.margin, s.byoyomi),
             concurrency=s.concurrency,
         )
         settings = pool.PoolSettings(s.engine, s.elo, s.networks, s.games, play)

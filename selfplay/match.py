@@ -1,10 +1,10 @@
 """A match between two engines that a command line names.
 
-A game of a match begins with an opening, which its neighbour has too, with colours changed. Two engines of ours play
-all games side by side, so that networks get full batches (``selfplay.arena``); where an outside program takes part,
-each game has a referee of its own, who keeps the clocks, and some are played at the same time on threads
-(``selfplay.referee``). Either way a finished game is a ``MatchGame``, and here it is told of: in the file of games, to
-the test that may end the match, and in the result. The result counts what the file holds.
+A game of a match begins with an opening, which its neighbour has too, with colours changed. Two engines of ours with
+fixed simulations play all games side by side, so that networks get full batches (``selfplay.arena``); where time counts
+or an outside program takes part, each game has a referee of its own, who keeps the clocks, and some are played at the
+same time on threads (``selfplay.referee``). Either way a finished game is a ``MatchGame``, and here it is told of: in
+the file of games, to the test that may end the match, and in the result. The result counts what the file holds.
 """
 
 import re
@@ -26,9 +26,10 @@ from selfplay.adjudication import NEVER, Adjudication
 from selfplay.arena import MatchGame, play_games
 from selfplay.elo import Sprt
 from selfplay.engines import PROGRAM, EngineError, make_player
+from selfplay.gui import load_brain
 from selfplay.openings import Opening, common_openings, random_openings, read_openings
 from selfplay.progress import Progress
-from selfplay.referee import GameRules, OwnPlayer, Side, play_game
+from selfplay.referee import GameRules, OwnPlayer, Side, ThinkingPlayer, play_game
 from selfplay.result import decision, table
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Sprt",
     "check",
     "openings_of",
+    "pace",
     "parse_limits",
     "prepare",
     "run",
@@ -49,6 +51,10 @@ _SIDE_BY_SIDE = 128
 number, so that pairs stay together."""
 _RANDOM_PLIES = 6
 _SECONDS = 0.1
+_WITHOUT_TIME = ("random", "rollouts", "perfect")
+"""Engines that do what they do however long it takes."""
+_TERMINATIONS = {"crash": "abandoned", "adjudicated loss": "adjudication"}
+"""PGN's words for how games end that are told by the ending of another game."""
 _MOST_AT_ONCE = 256
 _MOST_ELO = 1000
 _MOST = 1_000_000_000
@@ -64,16 +70,17 @@ class MatchSettings(NamedTuple):
 
     games: int = 100
     simulations: int | None = None
-    """A move, for engines of ours; none = as each was trained."""
+    """A move, for engines of ours; none = by the limits, or without limits as each was trained."""
     seed: int = 1
     openings: str = "random"
     """Or "common", or a file, see ``selfplay.openings``."""
     opening_plies: int | None = None
     """Moves of an opening; none = 6 random ones, or all of the others'."""
-    limits: Limits = Limits(seconds=_SECONDS)
-    """For programs."""
+    limits: Limits = Limits()
+    """Without any, programs have 0.1 s a move. Time is for engines of ours, too, unless ``simulations`` are given, and
+    nodes are simulations to them."""
     concurrency: int = 1
-    """Games with a program at the same time."""
+    """Games at the same time where there is a referee."""
     adjudication: Adjudication = NEVER
     sprt: Sprt | None = None
     """The test that may end the match before all games are played."""
@@ -120,24 +127,32 @@ def run(game: Game, engines: Sequence[str], settings: MatchSettings) -> str:
     return table(names, finished, described, settings.sprt)
 
 
-def parse_limits(nodes: int = 0, seconds: float = 0.0, clock: str = "", margin: float = 0.1) -> Limits:
-    """What programs may use, of which at most one is given; nothing = 0.1 s a move.
+def parse_limits(
+    nodes: int = 0, seconds: float = 0.0, clock: str = "", margin: float = 0.1, byoyomi: float = 0.0
+) -> Limits:
+    """What engines may use, of which at most one is given.
 
     Args:
         clock: such as ``60+0.5``, seconds a game and seconds that each move adds.
-        margin: seconds that a program may be late.
+        margin: seconds that an answer may be late.
+        byoyomi: seconds that each move may take once the clock, or without one nothing, has run down.
 
     Raises:
         EngineError: more than one is given, or the clock cannot be read.
     """
-    if sum(map(bool, (nodes, seconds, clock))) > 1:
+    if sum(map(bool, (nodes, seconds, clock or byoyomi))) > 1:
         raise EngineError("give one of nodes, time a move and a clock, not several")
+    if byoyomi and not clock:
+        return Limits(clock=(0.0, 0.0), byoyomi=byoyomi, margin=margin)
     if not clock:
-        return Limits(nodes or None, seconds or (None if nodes else _SECONDS), margin=margin)
+        return Limits(nodes or None, seconds or None, margin=margin)
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:\+(\d+(?:\.\d+)?))?", clock)
     if found is None:
         raise EngineError(f"a clock is written 60+0.5, in seconds, not {shown(clock)}")
-    return Limits(clock=(float(found[1]), float(found[2] or 0)), margin=margin)
+    main, increment = float(found[1]), float(found[2] or 0)
+    if increment and byoyomi:
+        raise EngineError("give an increment or byoyomi, not both")
+    return Limits(clock=(main, increment), byoyomi=byoyomi, margin=margin)
 
 
 def check(engines: Sequence[str], settings: MatchSettings) -> None:
@@ -161,10 +176,10 @@ def check(engines: Sequence[str], settings: MatchSettings) -> None:
 def _check_limits(limits: Limits) -> None:
     """Refuse what cannot be told to a program."""
     clock, increment = limits.clock or (1.0, 0.0)
-    if not all(0 < number <= _MOST for number in (limits.nodes or 1, limits.seconds or 1.0, clock)):
+    if not all(0 < number <= _MOST for number in (limits.nodes or 1, limits.seconds or 1.0, clock + limits.byoyomi)):
         raise EngineError(f"nodes and seconds must be more than 0, and at most {_MOST:,}")
-    if not all(0 <= number <= _MOST for number in (increment, limits.margin)):
-        raise EngineError(f"an increment and a margin must be 0 to {_MOST:,} s")
+    if not all(0 <= number <= _MOST for number in (increment, limits.byoyomi, limits.margin)):
+        raise EngineError(f"an increment, byoyomi and a margin must be 0 to {_MOST:,} s")
 
 
 def openings_of(game: Game, settings: MatchSettings) -> tuple[list[Opening], str]:
@@ -196,11 +211,11 @@ def prepare(
 
     Args:
         tell: called with the number of finished games whenever it grows.
-        make: what makes players of ours.
+        make: what makes players of ours with fixed simulations.
     """
-    if not any(text.startswith(PROGRAM) for text in engines):
-        room = min(settings.games, _SIDE_BY_SIDE)
-        first, second = (make(game, text, room, settings.simulations, warn=_warn) for text in engines)
+    if not any(text.startswith(PROGRAM) or _thinks_by_time(text, settings) for text in engines):
+        room, simulations = min(settings.games, _SIDE_BY_SIDE), settings.simulations or settings.limits.nodes
+        first, second = (make(game, text, room, simulations, warn=_warn) for text in engines)
         _tell_apart(first, second)
         return (first.name, second.name), _side_by_side(game, (first, second), openings, settings, tell)
     tables = []
@@ -220,14 +235,39 @@ def _make_side(
     make: Callable[..., Player],
 ) -> Side:
     """A player for one game at a time."""
+    if _thinks_by_time(text, settings):
+        try:
+            return ThinkingPlayer(game, load_brain(game, text, warn or _say_nothing), settings.limits)
+        except MemoryError:
+            raise EngineError(f"there is not enough memory for {settings.concurrency} games at a time") from None
     if not text.startswith(PROGRAM):
-        return OwnPlayer(make(game, text, 1, settings.simulations, warn))
+        return OwnPlayer(make(game, text, 1, settings.simulations or settings.limits.nodes, warn))
     try:
-        player = ProgramPlayer(game, parse_program(text.removeprefix(PROGRAM)), settings.limits)
+        player = ProgramPlayer(game, parse_program(text.removeprefix(PROGRAM)), _limits_of_programs(settings))
     except ProgramFailed as error:
         raise EngineError(f"{text} {error}") from None
     stack.callback(player.close)
     return player
+
+
+def _thinks_by_time(text: str, settings: MatchSettings) -> bool:
+    """Whether an engine is one of ours that stops when its time is up."""
+    searches = not text.startswith(PROGRAM) and text not in _WITHOUT_TIME
+    return searches and settings.limits.by_time and settings.simulations is None
+
+
+def _limits_of_programs(settings: MatchSettings) -> Limits:
+    limits = settings.limits
+    return limits if limits.by_time or limits.nodes else limits._replace(seconds=_SECONDS)
+
+
+def pace(text: str, settings: MatchSettings, trained: int) -> str:
+    """How much an engine that searches may think, in words; ``trained`` simulations where the settings do not say."""
+    if text.startswith(PROGRAM):
+        return str(_limits_of_programs(settings))
+    if _thinks_by_time(text, settings):
+        return str(settings.limits)
+    return f"{settings.simulations or settings.limits.nodes or trained} simulations"
 
 
 def _tell_apart(first: Player | Side, second: Player | Side) -> None:
@@ -240,6 +280,10 @@ def _warn(line: str) -> None:
     print(line, file=sys.stderr)
 
 
+def _say_nothing(_: str) -> None:
+    """What has been said of the first game's engine holds for those of the others."""
+
+
 def _side_by_side(
     game: Game,
     players: tuple[Player, Player],
@@ -247,7 +291,7 @@ def _side_by_side(
     settings: MatchSettings,
     tell: Callable[[int], None],
 ) -> Parts:
-    """A match of our own engines."""
+    """A match of our own engines with fixed simulations."""
     for begin in range(0, settings.games, _SIDE_BY_SIDE):
         numbers = range(begin, min(begin + _SIDE_BY_SIDE, settings.games))
 
@@ -265,11 +309,11 @@ def _refereed(
     settings: MatchSettings,
     tell: Callable[[int], None],
 ) -> Parts:
-    """A match with programs, as many games at a time as there are tables; a part is a pair of games."""
+    """A match by time or with programs, as many games at a time as there are tables; a part is a pair of games."""
     free: SimpleQueue[tuple[Side, Side]] = SimpleQueue()
     for sides in tables:
         free.put(sides)
-    rules = GameRules(settings.limits, settings.adjudication)
+    rules = GameRules(_limits_of_programs(settings), settings.adjudication)
 
     def play(number: int) -> MatchGame:
         sides = free.get()
@@ -321,6 +365,8 @@ def _save(file: IO[str], game: Game, names: tuple[str, str], games: Sequence[Mat
             "Opening": one.opening.name,
             "Reason": one.reason or one.how,
         }
+        if one.how in _TERMINATIONS:
+            headers["Termination"] = _TERMINATIONS[one.how]
         start = None if one.opening.start == "startpos" else Board(game, one.opening.start).start
         texts.append(game.write_game(one.actions, headers, one.ending, one.value, start))
     try:

@@ -2,7 +2,7 @@
 
 All results go to ``ratings.jsonl`` in the run's folder, a line for each pair of games with one opening and changed
 colours. A line is on the disk before the next games begin, and what it holds is not played again. Players are named by
-all that decides how they play: a network by its weights and its simulations, a program by its limits.
+all that decides how they play: a network by its weights and how much it may think, a program by its limits.
 """
 
 import hashlib
@@ -142,32 +142,27 @@ def _entrants(game: Game, folder: Path, settings: PoolSettings) -> list[Entrant]
         raise EngineError(f"{folder} has kept no networks of its past yet: train it (on) for a minute")
     networks = []
     for past in kept:
-        simulations = settings.match.simulations or past.config.search.simulations
-        name = f"{past.about.steps:,} steps"
-        networks.append(Entrant(_network_id(past.about.weights, simulations), str(past.path), name, past))
+        name, path = f"{past.about.steps:,} steps", str(past.path)
+        how = match.pace(path, settings.match, past.config.search.simulations)
+        networks.append(Entrant(_network_id(past.about.weights, how), path, name, past))
     return engines + [one for one in networks if one.id not in ids]
 
 
-def _network_id(fingerprint: str, simulations: int) -> str:
-    return f"network {fingerprint[:16]}, {simulations} simulations"
+def _network_id(fingerprint: str, how: str) -> str:
+    return f"network {fingerprint[:16]}, {how}"
 
 
 def _engine(game: Game, text: str, play: MatchSettings) -> Entrant:
     """An engine that a command line names."""
-    if text.startswith(PROGRAM):
-        limits = play.limits
-        clock = "+".join(f"{seconds:g}" for seconds in limits.clock or ())
-        allowed = f"{limits.nodes} nodes" if limits.nodes else f"clock {clock}" if clock else f"{limits.seconds:g} s"
-        return Entrant(f"{text}, {allowed}", text, text.removeprefix(PROGRAM))
-    if text == "untrained":
-        simulations = play.simulations or UNTRAINED_SEARCH.simulations
-        return Entrant(f"{text}, {simulations} simulations", text, text)
+    if text.startswith(PROGRAM) or text == "untrained":
+        how = match.pace(text, play, UNTRAINED_SEARCH.simulations)
+        return Entrant(f"{text}, {how}", text, text.removeprefix(PROGRAM))
     if text in NAMED:
         make_player(game, text, 1)  # which knows whether there is such a player
         return Entrant(text, text, text)
     network, config, name = load_network(game, Path(text), _warn)
-    simulations = play.simulations or config.search.simulations
-    return Entrant(_network_id(weights.fingerprint(network), simulations), text, name)
+    how = match.pace(text, play, config.search.simulations)
+    return Entrant(_network_id(weights.fingerprint(network), how), text, name)
 
 
 def _chosen(networks: Sequence[Entrant], most: int) -> list[Entrant]:

@@ -1,10 +1,12 @@
-"""One game of a match in which an outside program takes part: turns, clocks, why it ended and through whom.
+"""One game of a match in which time counts, or an outside program takes part: turns, clocks, why it ended.
 
 The referee knows the rules and believes nobody: it plays every move itself, ends the game by the rules without being
 asked, and takes the time at its own end of the pipe. A program that has no legal answer, for whatever reason, has lost
-this game. Our own players take part with a fixed number of simulations a move; clocks and time limits are for programs.
+this game. Our own players take part with a fixed number of simulations a move, for which no clock runs, or think by the
+same limits as programs, and then may lose on time as they do.
 """
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -12,6 +14,9 @@ import numpy as np
 
 from agents.engine.board import Board
 from agents.engine.clients import Answer, Limits, ProgramFailed
+from agents.engine.computer import TREE_BYTES
+from agents.engine.thinker import Brain, Thinker
+from agents.engine.time_control import Allowance, limits_of
 from agents.players import Player
 from rlcore.game import Game
 from rlcore.rng import seed_of
@@ -19,7 +24,10 @@ from selfplay.adjudication import NEVER, Adjudication, Opinions, centipawns
 from selfplay.arena import MAX_PLIES, MatchGame
 from selfplay.openings import Opening
 
-__all__ = ["GameRules", "OwnPlayer", "Side", "play_game"]
+__all__ = ["GameRules", "OwnPlayer", "Side", "ThinkingPlayer", "play_game"]
+
+_OVERHEAD = 10
+"""Milliseconds that a move costs beyond the search, where no pipe lies between."""
 
 
 class Side(Protocol):
@@ -66,6 +74,49 @@ class OwnPlayer:
 
     def close(self, politely: bool = True) -> None:
         """See ``Side``."""
+
+
+class ThinkingPlayer:
+    """A search of ours as a side of a game, which thinks by time as it does for GUIs.
+
+    Raises:
+        MemoryError: there is not enough for its tree.
+    """
+
+    def __init__(self, game: Game, brain: Brain, limits: Limits) -> None:
+        self.name, self._limits = f"{brain.name}, {limits}", limits
+        self._thinker = Thinker(game, brain, TREE_BYTES)
+        self._thinker.warm_up()
+        self._closed = False
+
+    def begin(self, board: Board, seed: int) -> None:
+        """See ``Side``; time is what chance there is."""
+        self._thinker.forget()
+
+    def move(self, board: Board, clocks: Sequence[float]) -> Answer:
+        """See ``Side``."""
+        if self._closed:
+            raise ProgramFailed("crash", "was closed")
+        begun = time.perf_counter()
+        line = self._thinker.ask(board, limits_of(self._allowance(clocks), board.turn, _OVERHEAD)).lines[0]
+        return Answer(line.actions[0], time.perf_counter() - begun, centipawns(line.value))
+
+    def _allowance(self, clocks: Sequence[float]) -> Allowance:
+        """The limits as a client names them."""
+        if self._limits.seconds is not None:
+            return Allowance(move_time=int(1000 * self._limits.seconds))
+        assert self._limits.clock is not None
+        first, second = (int(1000 * left) for left in clocks)
+        added, byoyomi = int(1000 * self._limits.clock[1]), int(1000 * self._limits.byoyomi)
+        return Allowance(time=(first, second), increment=(added, added), byoyomi=byoyomi)
+
+    def finish(self, score: float) -> None:
+        """See ``Side``."""
+
+    def close(self, politely: bool = True) -> None:
+        """See ``Side``; a search under way ends, and with it the game."""
+        self._closed = True
+        self._thinker.stop()
 
 
 class GameRules(NamedTuple):
@@ -144,5 +195,5 @@ def _press(clocks: list[float], turn: int, seconds: float, limits: Limits) -> No
     allowed = limits.allowed(clocks[turn])
     if allowed is not None and seconds > allowed + limits.margin:
         raise ProgramFailed("time", f"lost on time: {seconds:.3f} s for a move, {allowed:.3f} s allowed")
-    if limits.clock is not None and seconds > 0:  # our own players take none, so their clocks stand still
+    if limits.clock is not None and seconds > 0:  # players with fixed simulations take none, their clocks stand still
         clocks[turn] = max(clocks[turn] - seconds, 0.0) + limits.clock[1]

@@ -3,14 +3,19 @@
 import os
 import queue
 import random
+import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+OK_SECONDS = 1.0
+"""For ``uciok`` and ``usiok``."""
+COMPILING = "info string compiling kernels for this machine, once; up to a minute or two"
 LONG = 240.0
 """Seconds after which a program that says nothing is said to hang: kernels may have to be compiled meanwhile."""
 
@@ -60,8 +65,9 @@ class Program:
         return self.until(until)
 
     def ready(self) -> list[str]:
-        """What came back before ``readyok``; empty lines are signs of life while something is loaded."""
-        return [line for line in self.ask("isready", until="readyok")[:-1] if line]
+        """What came back before ``readyok``; empty lines are signs of life while something is loaded, and where the
+        kernels are not in the cache a line explains why it takes long."""
+        return [line for line in self.ask("isready", until="readyok")[:-1] if line and line != COMPILING]
 
     def quiet(self, seconds: float = 0.3) -> list[str]:
         """What it says by itself in some time."""
@@ -114,6 +120,52 @@ class Program:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.errors += line
+
+
+def started(protocol: str, *arguments: str, **environment: str) -> Program:
+    """The engine for "uci" or "usi", greeted: without a network, and with a small tree."""
+    program = Program(f"{protocol}.py", *arguments, **environment)
+    program.ask(protocol, until=f"{protocol}ok")
+    hash_name = {"uci": "Hash", "usi": "USI_Hash"}[protocol]
+    program.send("setoption name WeightsFile value untrained", f"setoption name {hash_name} value 16")
+    return program
+
+
+def kept(program: Program, info: re.Pattern[str], answer: re.Pattern[str]) -> Iterator[Program]:
+    """A program for many tests; at the end it leaves, and every line that it has sent is looked at."""
+    yield program
+    try:
+        program.leave()
+    finally:
+        program.kill()
+    for line in program.said:
+        if line.startswith("info ") and not line.startswith("info string "):
+            assert info.fullmatch(line), line
+        if line.startswith(("bestmove", "checkmate")):
+            assert answer.fullmatch(line), line
+
+
+def introduction(protocol: str) -> list[str]:
+    """The options that a program names when it is greeted, a line each; a slow start is a warning."""
+    began = time.perf_counter()
+    program = Program(f"{protocol}.py")
+    lines = program.ask(protocol, until=f"{protocol}ok")
+    seconds = time.perf_counter() - began
+    assert lines[0].startswith("id name rlcore")
+    assert lines[1].startswith("id author ")
+    program.leave()
+    print(f"{lines[-1]} after {seconds:.2f} s")
+    if seconds > OK_SECONDS:  # a busy machine is no bug: seen, not failed
+        warnings.warn(f"{lines[-1]} took {seconds:.2f} s, more than {OK_SECONDS} s", stacklevel=2)
+    return lines[2:-1]
+
+
+def leave_in_mid_search(program: Program, how: str) -> None:
+    """End it by "quit" or by the end of its input while it thinks."""
+    program.ready()
+    program.send("go infinite")
+    program.until("info")
+    print(f"gone after {program.leave(None if how == 'quit' else program.close_input):.2f} s")
 
 
 def best_of(lines: list[str]) -> str:

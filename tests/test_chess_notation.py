@@ -373,6 +373,11 @@ def test_results_in_pgn(plies: int, ending: Ending, value: float, result: str, t
     assert game.headers["Ending"] == ending.name.lower()
 
 
+def test_whoever_ends_a_game_may_say_how_in_pgn() -> None:
+    (game,) = read_pgn(write_pgn([], {"Termination": "abandoned"}, Ending.ILLEGAL_MOVE, -1.0))
+    assert (game.result, game.headers["Termination"]) == ("0-1", "abandoned")
+
+
 def test_pgn_from_another_start_and_several_games_in_a_file() -> None:
     start, actions, last = game_of("b4c3 e1g1 c3b2", KIWIPETE.replace(" w ", " b "))
     text = write_pgn(actions, start=start) + write_pgn([]) + write_pgn(np.array(actions, np.uint16), start=start)

@@ -140,10 +140,16 @@ def test_scores_of_info_lines(line: str, score: float) -> None:
         (SHOGI, Limits(seconds=0.25), "go btime 0 wtime 0 byoyomi 250"),
         (SHOGI, Limits(clock=(60, 0.5)), "go btime 9500 wtime 1 binc 500 winc 500"),
         (SHOGI, Limits(clock=(60, 0.0)), "go btime 9500 wtime 1 byoyomi 0"),
+        (SHOGI, Limits(clock=(60, 0.0), byoyomi=10.0), "go btime 9500 wtime 0 byoyomi 10000"),
     ],
 )
 def test_limits_in_words_of_the_protocol(start, game, limits: Limits, go: str) -> None:
     assert start(game, rogue(), limits)._go((9.5, 0.0)) == go
+
+
+def test_uci_has_no_word_for_byoyomi(start) -> None:
+    with pytest.raises(ProgramFailed, match="UCI, which knows no byoyomi"):
+        start(CHESS, rogue(), Limits(clock=(60.0, 0.0), byoyomi=10.0))
 
 
 def test_a_move_that_nobody_asked_for_is_passed_over(start) -> None:

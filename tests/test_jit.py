@@ -44,6 +44,20 @@ def test_a_changed_constant_in_another_file_changes_the_folder(tmp_path):
     assert import_jit(tmp_path / "cache", clone) != first
 
 
+def test_whoever_waits_is_told_of_the_first_compilation_and_only_of_that(tmp_path):
+    (tmp_path / "kernels.py").write_text(
+        "from rlcore.jit import njit, on_first_compilation\n"
+        "@njit\ndef one(x):\n    return x + 1\n"
+        "@njit\ndef two(x):\n    return x + 2\n"
+        "on_first_compilation(lambda: print('compiling'))\nprint(one(1))\nprint(two(1))\n"
+    )
+    environment = os.environ | {"RLCORE_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    run = [sys.executable, str(tmp_path / "kernels.py")]
+    for said in ("compiling\n2\n3\n", "2\n3\n"):
+        done = subprocess.run(run, capture_output=True, text=True, env=environment, check=False)
+        assert (done.stdout, done.stderr) == (said, "")
+
+
 def test_a_folder_that_cannot_be_written_is_replaced_by_a_temporary_one(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     assert "rlcore-kernels-" in import_jit(tmp_path / "file")

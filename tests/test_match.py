@@ -1,5 +1,6 @@
 """Matches between named engines: the same seed the same match, the file tells the same score, whoever misbehaves."""
 
+import io
 import os
 import re
 import signal
@@ -15,18 +16,25 @@ from client_help import installed, is_running, rogue
 from engine_help import CHESS, ROOT, complaints, make_run, script
 
 import games
+from agents.engine.board import Board
+from agents.engine.clients import Limits, ProgramFailed
 from agents.players import RandomPlayer
 from games import GameName
+from selfplay import match, referee
 from selfplay.adjudication import Adjudication, Opinions, centipawns
 from selfplay.arena import MatchGame, play_games, wilson
 from selfplay.elo import Sprt
 from selfplay.engines import EngineError, make_player
+from selfplay.gui import load_brain
 from selfplay.match import MatchSettings, parse_limits, run
 from selfplay.openings import Opening, OpeningError, random_openings
+from selfplay.referee import ThinkingPlayer
 from selfplay.result import pair_counts, table
 
 SHOGI = games.load("shogi")
 NODES = parse_limits(nodes=1)
+MATE = "3r2k1/8/8/8/8/8/5PPP/6K1 b - - 0 1"
+"""Black mates at once."""
 
 
 def rows(text: str) -> dict[str, str]:
@@ -40,6 +48,12 @@ def won_drawn_lost(text: str) -> tuple[int, ...]:
 
 def game_of(number: int, score: float, how: str = "checkmate", reason: str = "", actions=()) -> MatchGame:
     return MatchGame(number, Opening("", "startpos", ()), list(actions) or [number], 1, 0.0, score, how, reason)
+
+
+def mate_in_one(folder: Path) -> str:
+    """A file of openings for games that are over soon."""
+    (folder / "mate.epd").write_text(f"{MATE}  # mate\n")
+    return str(folder / "mate.epd")
 
 
 def pgn_score(path: Path, name: str) -> tuple[int, ...]:
@@ -168,14 +182,12 @@ def test_a_long_match_is_played_in_parts_and_counted_as_one() -> None:
 
 def test_both_colours_from_every_opening_also_where_black_begins(tmp_path) -> None:
     """The first player has White in even games, whoever is to move in the opening."""
-    mate = "3r2k1/8/8/8/8/8/5PPP/6K1 b - - 0 1"  # Black mates at once
-    (tmp_path / "file").write_text(f"{mate}  # mate\n")
-    settings = MatchSettings(games=2, simulations=60, openings=str(tmp_path / "file"), save=tmp_path / "games.pgn")
+    settings = MatchSettings(games=2, simulations=60, openings=mate_in_one(tmp_path), save=tmp_path / "games.pgn")
     text = run(CHESS, ("untrained", "untrained"), settings)
     assert won_drawn_lost(text) == (1, 0, 1)
     pgn = (tmp_path / "games.pgn").read_text()
     assert pgn.count('[Result "0-1"]') == 2
-    assert pgn.count(f'[FEN "{mate}"]') == 2
+    assert pgn.count(f'[FEN "{MATE}"]') == 2
     assert pgn.count('[Opening "mate"]') == 2
 
 
@@ -190,6 +202,49 @@ def test_an_opening_longer_than_a_game_may_be_is_a_draw() -> None:
     player = make_player(CHESS, "random", 2)
     (played, _) = play_games(CHESS, (player, player), range(2), random_openings(CHESS, 1, 6, 1), 1, max_plies=4)
     assert (played.how, played.score, len(played.actions)) == ("max plies", 0.5, 6)
+
+
+# --- our own engines, by time ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "how"),
+    [
+        ({"seconds": 0.05}, "0.05 s a move"),
+        ({"clock": "600+1"}, "600+1 s a game"),
+        ({"clock": "600", "byoyomi": 30}, "600 s a game, then 30 s a move"),
+        ({"byoyomi": 0.1}, "0.1 s a move"),
+    ],
+)
+def test_our_own_engines_think_by_time(tmp_path, limits, how: str) -> None:
+    settings = MatchSettings(games=4, openings=mate_in_one(tmp_path), limits=parse_limits(**limits, margin=60.0))
+    text = run(CHESS, ("untrained", "untrained"), settings._replace(concurrency=2))
+    assert text.splitlines()[0] == f"the search without a network, {how} (first)"
+    assert won_drawn_lost(text) == (2, 0, 2)
+    assert rows(text)["endings"] == "checkmate 4"
+
+
+def test_our_own_engines_may_lose_on_time() -> None:
+    settings = MatchSettings(games=2, limits=parse_limits(seconds=1e-6, margin=0.0))
+    text = run(CHESS, ("untrained", "random"), settings)
+    assert won_drawn_lost(text) == (0, 0, 2)
+    assert re.search(r"games? 1.*: the search without a network, 1e-06 s a move lost on time: \d\.\d+ s", text)
+
+
+def test_simulations_count_before_time_and_nodes_are_simulations(tmp_path) -> None:
+    settings = MatchSettings(games=2, simulations=3, openings=mate_in_one(tmp_path))
+    text = run(CHESS, ("untrained", "untrained"), settings)
+    assert text.splitlines()[0] == "the search without a network, 3 simulations (first)"
+    for simulations, limits in ((3, parse_limits(seconds=1e-6)), (3, parse_limits(nodes=7)), (None, parse_limits(3))):
+        again = settings._replace(simulations=simulations, limits=limits)
+        assert run(CHESS, ("untrained", "untrained"), again) == text
+
+
+def test_a_game_by_time_ends_when_the_match_is_broken_off() -> None:
+    player = ThinkingPlayer(CHESS, load_brain(CHESS, "untrained", print), parse_limits(seconds=60.0))
+    player.close()
+    with pytest.raises(ProgramFailed, match="was closed"):
+        player.move(Board(CHESS), [0.0, 0.0])
 
 
 # --- adjudication ----------------------------------------------------------------------------------------------------
@@ -258,7 +313,7 @@ def test_a_program_that_misbehaves_loses_and_the_match_goes_on(tmp_path, mode: s
     assert f"  games 1, 2, 3, 4: {reason}" in text
     pgn = (tmp_path / "games.pgn").read_text()
     assert pgn.count(f'[Reason "{reason}') == 4
-    assert pgn.count('[Termination "rules infraction"]') == 4
+    assert pgn.count(f'[Termination "{ {"crash": "abandoned", "illegal": "rules infraction"}[mode] }"]') == 4
 
 
 def test_a_move_that_is_late_loses_on_time(tmp_path) -> None:
@@ -275,6 +330,15 @@ def test_a_clock_runs_down() -> None:
     text = run(CHESS, (f"cmd:{rogue('late', 1)}", "random"), settings)
     assert won_drawn_lost(text) == (0, 0, 1)
     assert re.search(r"Rogue lost on time: \d\.\d+ s for a move, [01]\.\d+ s allowed", text)
+
+
+def test_byoyomi_is_there_anew_at_every_move() -> None:
+    limits, clocks = parse_limits(clock="5", byoyomi=3.0, margin=0.1), [5.0, 5.0]
+    for seconds, left in ((1.5, 3.5), (5.0, 0.0), (3.05, 0.0)):
+        referee._press(clocks, 0, seconds, limits)
+        assert clocks == [left, 5.0]
+    with pytest.raises(ProgramFailed, match=re.escape("3.200 s for a move, 3.000 s allowed")):
+        referee._press(clocks, 0, 3.2, limits)
 
 
 def test_two_programs_on_several_threads(tmp_path) -> None:
@@ -294,6 +358,32 @@ def test_stockfish_against_our_own(tmp_path) -> None:
     )
     text = run(CHESS, ("untrained", engine), settings)
     assert won_drawn_lost(text) == (0, 0, 4) == pgn_score(tmp_path / "games.pgn", text.splitlines()[0])
+
+
+@pytest.mark.parametrize(
+    ("how", "ending", "value", "termination", "csa"),
+    [
+        ("checkmate", "CHECKMATE", -1.0, "normal", "%TSUMI"),
+        ("max plies", "MAX_PLIES", 0.0, "adjudication", "%HIKIWAKE"),
+        ("adjudicated draw", "MAX_PLIES", 0.0, "adjudication", "%HIKIWAKE"),
+        ("adjudicated loss", "RESIGNATION", -1.0, "adjudication", "%TORYO"),
+        ("resignation", "RESIGNATION", -1.0, "normal", "%TORYO"),
+        ("time", "TIME", -1.0, "time forfeit", "%TIME_UP"),
+        ("hang", "TIME", -1.0, "time forfeit", "%TIME_UP"),
+        ("illegal move", "ILLEGAL_MOVE", -1.0, "rules infraction", "%ILLEGAL_MOVE"),
+        ("crash", "ILLEGAL_MOVE", -1.0, "abandoned", "%ILLEGAL_MOVE"),
+    ],
+)
+def test_how_a_game_of_a_match_ended_in_words_of_pgn_and_csa(
+    how: str, ending: str, value: float, termination: str, csa: str
+) -> None:
+    assert referee._ENDINGS.get(how, ending) == ending
+    for game, move, wanted in ((CHESS, "f2f3", f'[Termination "{termination}"]\n'), (SHOGI, "7g7f", f"\n{csa}\n")):
+        action = int(game.from_text(Board(game).state, move))
+        played = MatchGame(0, Opening("", "startpos", ()), [action], game.Ending[ending], value, 0.5 - value / 2, how)
+        file = io.StringIO()
+        match._save(file, game, ("A", "B"), [played])
+        assert wanted in file.getvalue()
 
 
 # --- what is wrong ---------------------------------------------------------------------------------------------------
@@ -318,6 +408,8 @@ def test_stockfish_against_our_own(tmp_path) -> None:
         (("random", "random"), MatchSettings(limits=parse_limits(seconds=float("inf"))), "at most 1,000,000,000"),
         (("random", "random"), MatchSettings(limits=parse_limits(clock="0")), "must be more than 0"),
         (("random", "random"), MatchSettings(limits=parse_limits(margin=-1.0)), "a margin must be 0"),
+        (("random", "random"), MatchSettings(limits=parse_limits(byoyomi=-1.0)), "must be more than 0"),
+        (("random", f"cmd:{rogue()}"), MatchSettings(limits=parse_limits(byoyomi=1.0)), "UCI, which knows no byoyomi"),
         (("random", "random"), MatchSettings(adjudication=Adjudication(resign=-5.0)), "lost by more than 0"),
         (("random", "random"), MatchSettings(save=Path(__file__)), "is there already"),
     ],
@@ -342,7 +434,11 @@ def test_a_clock_that_cannot_be_read(clock: str) -> None:
 def test_one_limit_counts() -> None:
     with pytest.raises(EngineError, match="one of nodes, time a move and a clock"):
         parse_limits(nodes=5, clock="60")
-    assert parse_limits().seconds == 0.1
+    assert parse_limits() == Limits()
+    with pytest.raises(EngineError, match="an increment or byoyomi, not both"):
+        parse_limits(clock="60+1", byoyomi=10.0)
+    with pytest.raises(EngineError, match="one of nodes, time a move and a clock"):
+        parse_limits(seconds=1.0, byoyomi=10.0)
     assert parse_limits(clock="60").clock == (60.0, 0.0)
 
 

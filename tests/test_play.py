@@ -970,15 +970,41 @@ def test_a_whole_game_at_a_terminal(sit_down, game, start, move, mate) -> None:
 
 
 def test_a_flag_falls_while_a_person_thinks(sit_down) -> None:
-    person = sit_down("--engine", "random", "--clock", "0.005")
-    assert "White 0:00" in person.wait_for("White to move (")
-    time.sleep(0.5)
-    answer = person.ask("e4", "Game over")
-    assert "The time is up: Black wins." in answer
-    assert "The game is over." in answer
+    """By itself, with nothing or half a move typed."""
+    person = sit_down("--engine", "random", "--clock", "0.02")
+    assert "White 0:01" in person.wait_for("White to move (")
+    person.type("e2e")
+    assert "The time is up: Black wins.\r\n" in person.wait_for("Game over> ")
+    assert "The game is over." in person.ask("e4", "Game over")
     assert "The game goes on without clocks." in person.ask("undo")
-    assert "plays" in person.ask("e4")
+    assert "There are no clocks." in person.ask("clock")
+    assert "Each side has 0.02 minutes." in person.ask("clock 0.02")
+    assert "The time is up: Black wins.\r\n" in person.wait_for("Game over> ")
+    assert "1. " not in person.ask("new")
+    assert "The time is up: Black wins.\r\n" in person.wait_for("Game over> ")
     assert person.leave("\x04") == 0
+
+
+def test_a_flag_falls_while_a_pipe_is_silent() -> None:
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "scripts" / "play.py"), "--engine", "random", "--clock", "0.01"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line == "The time is up: Black wins.\n":
+                break
+        else:
+            raise AssertionError("it ended without a word")
+        process.stdin.write("e4\n")
+        process.stdin.flush()
+        assert "The game is over." in process.stdout.readline() + process.stdout.readline()
+        process.stdin.close()
+        assert process.wait(120) == 0
 
 
 def test_engines_are_watched_stopped_and_let_go_on(sit_down, tmp_path) -> None:

@@ -191,7 +191,7 @@ def test_a_program_that_crashes_loses_and_it_is_told(tmp_path) -> None:
     assert line["points"] == ([0.0, 0.0] if line["first"].startswith("cmd:") else [1.0, 1.0])
     assert line["endings"] == ["crash", "crash"]
     assert all(reason.startswith("Rogue ended with exit status 1") for reason in line["reasons"])
-    assert {line["first"], line["second"]} >= {f"{program}, 1 nodes"}
+    assert {line["first"], line["second"]} >= {f"{program}, 1 nodes a move"}
 
 
 def test_a_run_of_another_game_is_refused(folder) -> None:

@@ -498,22 +498,30 @@ def test_whoever_loses_off_the_board_a_game_keeps_its_ending_in_both_formats(
         assert (game.ending, game.value) == (ending, value)
 
 
-def test_a_game_broken_off_as_drawn_is_impasse_in_kif_and_keeps_its_ending_in_csa() -> None:
+def test_a_game_broken_off_as_drawn_is_not_agreed_on_in_either_format() -> None:
+    """KIF has one word for both, so a comment before it says which."""
     _, actions, _ = game_of("7g7f 3c3d")
     csa, kif = (write(actions, {}, Ending.MAX_PLIES, 0.0) for write in (write_csa, write_kif))
     assert "\n%HIKIWAKE\n" in csa
-    assert "\nまで2手で持将棋\n" in kif
-    assert [game.ending for game in (*read_csa(csa), *read_kif(kif))] == [Ending.MAX_PLIES, Ending.AGREEMENT]
+    assert "\n*max_plies\n   3 持将棋\nまで2手で持将棋\n" in kif
+    assert [game.ending for game in (*read_csa(csa), *read_kif(kif))] == [Ending.MAX_PLIES, Ending.MAX_PLIES]
+    assert "*" not in write_kif(actions, {}, Ending.AGREEMENT, 0.0)
 
 
-def test_csa_keeps_every_ending_that_it_has_no_word_for() -> None:
+@FORMATS
+def test_both_formats_keep_every_ending_that_they_have_no_word_for(write_game, read_games) -> None:  # type: ignore[no-untyped-def]
     _, actions, _ = game_of("7g7f")
-    kept = ("REPETITION", "PERPETUAL_CHECK", "DECLARATION", "MAX_PLIES", "TIME", "AGREEMENT")
+    kept = ("REPETITION", "PERPETUAL_CHECK", "DECLARATION", "MAX_PLIES", "TIME", "AGREEMENT", "RESIGNATION")
     for ending in map(Ending.__getitem__, kept):
         for value in (-1.0, 0.0, 1.0):
-            (game,) = read_csa(write_csa(actions, {}, ending, value))
+            (game,) = read_games(write_game(actions, {}, ending, value))
             assert (game.ending, game.value) == (ending, value)
-    (game,) = read_csa("PI\n+\n'time\n+7776FU\n%-ILLEGAL_ACTION\n")  # says nothing of the end
+
+
+def test_a_comment_names_the_ending_only_right_before_it() -> None:
+    (game,) = read_csa("PI\n+\n'time\n+7776FU\n%-ILLEGAL_ACTION\n")
+    assert (game.ending, game.value) == (Ending.ILLEGAL_MOVE, -1.0)
+    (game,) = read_kif("手合割：平手\n*time\n   1 ７六歩(77)\n   2 反則負け\n")
     assert (game.ending, game.value) == (Ending.ILLEGAL_MOVE, -1.0)
 
 
@@ -863,6 +871,8 @@ def test_kif_agrees_with_cshogi_both_ways(seed: int, tmp_path_factory: pytest.Te
         theirs = kif.Parser.parse_str(write_kif(actions, {"Black": "a"}, Ending.RESIGNATION, -1.0, start))
         assert [cshogi.move_to_usi(move) for move in theirs.moves] == moves
         assert theirs.endgame == "%TORYO"
+        broken_off = kif.Parser.parse_str(write_kif(actions, {}, Ending.MAX_PLIES, 0.0, start))
+        assert [cshogi.move_to_usi(move) for move in broken_off.moves] == moves
 
 
 @given(seeds)
@@ -879,6 +889,8 @@ def test_csa_and_kif_are_read_by_python_shogi(seed: int) -> None:
         assert (theirs["moves"], theirs["names"], theirs["win"]) == (moves, ["a", "b"], winner)
     (theirs,) = kif.Parser.parse_str(write_kif(actions, {"Black": "a"}, Ending.RESIGNATION, -1.0, start))
     assert (theirs["moves"], theirs["win"]) == (moves, winner)
+    (theirs,) = kif.Parser.parse_str(write_kif(actions, {}, Ending.MAX_PLIES, 0.0, start))
+    assert (theirs["moves"], theirs["win"]) == (moves, "-")
     if write(start).startswith(BOARD) and moves:
         text = kif.Exporter.kif({"names": ["a", "b"], "sfen": START, "moves": moves, "win": winner})
         (game,) = read_kif(text)

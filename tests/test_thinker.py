@@ -223,3 +223,11 @@ def test_one_legal_move_takes_no_time_where_a_clock_runs(client: Client) -> None
     assert len(forced.legal) == 1
     report = client.ask(forced, Limits(soft=1000.0, hard=1000.0, saving=True))
     assert report.nodes < 10
+
+
+def test_memory_that_is_taken_before_a_clock_runs_is_empty_afterwards(client: Client) -> None:
+    first = client.ask(board(), Limits(nodes=700), num_lines=20)
+    client.thinker.warm_up()
+    again = client.ask(board(), Limits(nodes=700), num_lines=20)
+    assert again.lines == first.lines
+    assert again.full == first.full

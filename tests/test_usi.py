@@ -3,12 +3,11 @@
 No test passes or fails on a time; a program that says nothing for minutes hangs.
 """
 
+import functools
 import os
 import random
 import re
 import sys
-import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +16,9 @@ import pytest
 
 from games.errors import BadMove
 from tests.engine_help import make_run
-from tests.gui_help import ROOT, Program, annoy, best_of
+from tests.gui_help import ROOT, Program, annoy, best_of, introduction, kept, leave_in_mid_search, started
 from tests.shogi_help import SHOGI, legal, play, position
 
-USIOK_SECONDS = 1.0
 MATE_IN_ONE = "4k4/9/4P4/9/9/9/9/9/4K4 b G 1"
 MATED = "4k4/4G4/4P4/9/9/9/9/9/4K4 w - 1"
 MATE_IN_THREE = "7nl/5+P1k1/7pp/9/9/9/9/9/4K4 b 2G 1"
@@ -35,26 +33,12 @@ ANSWER = re.compile(
 )
 
 
-def start(*arguments: str) -> Program:
-    program = Program("usi.py", *arguments)
-    program.ask("usi", until="usiok")
-    program.send("setoption name WeightsFile value untrained", "setoption name USI_Hash value 16")
-    return program
+start = functools.partial(started, "usi")
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Program]:
-    program = start()
-    yield program
-    try:
-        program.leave()
-    finally:
-        program.kill()
-    for line in program.said:
-        if line.startswith("info ") and not line.startswith("info string "):
-            assert INFO.fullmatch(line), line
-        if line.startswith(("bestmove", "checkmate")):
-            assert ANSWER.fullmatch(line), line
+    yield from kept(start(), INFO, ANSWER)
 
 
 @pytest.fixture
@@ -79,32 +63,18 @@ def is_legal(sfen: str, move: str, *moves: str) -> bool:
 
 def test_it_introduces_itself_before_anything_heavy_is_loaded() -> None:
     """ShogiHome splits option lines at single spaces and finds the name second, the type fourth."""
-    began = time.perf_counter()
-    program = Program("usi.py")
-    lines = program.ask("usi", until="usiok")
-    seconds = time.perf_counter() - began
-    assert lines[0].startswith("id name rlcore")
-    assert lines[1].startswith("id author ")
     names = []
-    for line in lines[2:-1]:
+    for line in introduction("usi"):
         words = line.split(" ")
         assert (words[0], words[1], words[3]) == ("option", "name", "type")
         assert words[4] in ("check", "spin", "string", "filename")
         names.append(words[2])
     assert {"USI_Hash", "USI_Ponder", "USI_MultiPV", "MoveOverhead", "WeightsFile"} <= set(names)
-    program.leave()
-    print(f"usiok after {seconds:.2f} s")
-    if seconds > USIOK_SECONDS:  # a busy machine is no bug: seen, not failed
-        warnings.warn(f"usiok took {seconds:.2f} s, more than {USIOK_SECONDS} s", stacklevel=2)
 
 
 @pytest.mark.parametrize("how", ["quit", "the end of input"])
 def test_it_ends_in_the_middle_of_a_search(how: str) -> None:
-    program = start()
-    program.ready()
-    program.send("go infinite")
-    program.until("info")
-    print(f"gone after {program.leave(None if how == 'quit' else program.close_input):.2f} s")
+    leave_in_mid_search(start(), how)
 
 
 # --- searches --------------------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ class Program(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What a program may use. The first of nodes, seconds and clock that is given counts; one of them is."""
+    """What an engine may use. The first of nodes, seconds and clock that is given counts."""
 
     nodes: int | None = None
     """A move."""
@@ -78,16 +78,38 @@ class Limits(NamedTuple):
     """A move."""
     clock: tuple[float, float] | None = None
     """Seconds a game, and seconds that are added after each move."""
+    byoyomi: float = 0.0
+    """With a clock: seconds that each move may take once the clock has run down."""
     margin: float = 0.1
-    """Seconds that a program may be late without losing, for what pipes and a busy machine take."""
+    """Seconds that an answer may be late without losing, for what pipes and a busy machine take."""
     patience: float = 60.0
     """Seconds a move after which a program that is limited by nodes hangs."""
+
+    def __str__(self) -> str:
+        """Such as ``0.5 s a move``; nothing where none is given."""
+        if self.nodes is not None:
+            return f"{self.nodes:,} nodes a move"
+        if self.seconds is not None:
+            return f"{self.seconds:g} s a move"
+        if self.clock is None:
+            return ""
+        main, increment = (f"{seconds:g}" for seconds in self.clock)
+        if self.byoyomi:
+            return (
+                f"{main} s a game, then {self.byoyomi:g} s a move" if any(self.clock) else f"{self.byoyomi:g} s a move"
+            )
+        return f"{main}+{increment} s a game"
+
+    @property
+    def by_time(self) -> bool:
+        """Whether it is time that counts."""
+        return self.nodes is None and (self.seconds is not None or self.clock is not None)
 
     def allowed(self, left: float) -> float | None:
         """Seconds for a move, where so many are ``left`` on the clock; None = as long as it takes."""
         if self.nodes is not None:
             return None
-        return left if self.seconds is None else self.seconds
+        return left + self.byoyomi if self.seconds is None else self.seconds
 
 
 class Answer(NamedTuple):
@@ -376,6 +398,8 @@ class ProgramPlayer:
     def __init__(self, game: Game, program: Program, limits: Limits) -> None:
         if game.name not in PROTOCOLS:
             raise ProgramFailed("crash", f"cannot play {game.name}, only {' and '.join(PROTOCOLS)}")
+        if limits.byoyomi and PROTOCOLS[game.name] == "uci":
+            raise ProgramFailed("crash", "speaks UCI, which knows no byoyomi: let each move add to the clock instead")
         self.game, self.limits = game, limits
         self._program, self._protocol = program, PROTOCOLS[game.name]
         self._closed = False
@@ -439,10 +463,12 @@ class ProgramPlayer:
                 return f"go btime 0 wtime 0 byoyomi {_milliseconds(seconds)}"
             return f"go movetime {_milliseconds(seconds)}"
         assert clock is not None
-        left, added = map(_milliseconds, clocks), int(1000 * clock[1])
+        byoyomi = int(1000 * self.limits.byoyomi)
+        left = (int(1000 * own) if byoyomi else _milliseconds(own) for own in clocks)  # with byoyomi, 0 is usual
+        added = int(1000 * clock[1])
         times = (f"{side}time {time}" for side, time in zip((first, second), left, strict=True))
         if self._protocol == "usi" and not added:  # increments are an extension, and gpsusi crashes at the word
-            return f"go {' '.join(times)} byoyomi 0"
+            return f"go {' '.join(times)} byoyomi {byoyomi}"
         return f"go {' '.join(times)} {first}inc {added} {second}inc {added}"
 
     def _patience(self, left: float) -> float:

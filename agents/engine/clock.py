@@ -63,6 +63,10 @@ class Clock:
         self._running: int | None = None
         self._since = 0.0
 
+    def runs(self, side: int) -> bool:
+        """Whether it is a side's clock that runs."""
+        return self._running == side
+
     def start(self, side: int) -> None:
         """Let a side's clock run; it may run already."""
         if self._running != side:

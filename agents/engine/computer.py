@@ -7,16 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.engine.board import Board
-from agents.engine.thinker import Brain, Report, Task, Thinker
+from agents.engine.thinker import Brain, Report, Thinker
 from agents.engine.time_control import Allowance, limits_of
 from agents.players import Player, SearchPlayer
 from games.errors import shown
 
-__all__ = ["BadLevel", "Computer", "Level", "parse_level"]
+__all__ = ["TREE_BYTES", "BadLevel", "Computer", "Level", "parse_level"]
 
 _MOST_SIMULATIONS = 100_000
 _MOST_SECONDS = 3600.0
-_TREE_BYTES = 256 << 20
+TREE_BYTES = 256 << 20
 """Memory of a search tree: room for the most simulations of any game here."""
 _OVERHEAD = 100
 """Milliseconds that a move may cost beyond the search, where a clock runs."""
@@ -87,8 +87,8 @@ class Computer:
             self.level = level or Level(simulations=own)
             self._name = player.name.removesuffix(f", {own} simulations")  # the level says that
             brain = Brain(self._name, player.evaluator, search.config, search.planes_history)
-            self._playing = Thinker(search.game, brain, _TREE_BYTES, seed)
-            self._advising = Thinker(search.game, brain, _TREE_BYTES)  # so that advice does not help it
+            self._playing = Thinker(search.game, brain, TREE_BYTES, seed)
+            self._advising = Thinker(search.game, brain, TREE_BYTES)  # so that advice does not help it
 
     @property
     def name(self) -> str:
@@ -130,27 +130,9 @@ class Computer:
         num_lines: int = 1,
         temperature: float = 0.0,
     ) -> Report:
-        """A search to its end; Ctrl-C, or whatever breaks it, is raised here once the thread is done."""
         allowed = dataclasses.replace(
             clock or Allowance(),
             nodes=self.level.simulations or None,
             move_time=int(1000 * self.level.seconds) or None,
         )
-        limits = limits_of(allowed, board.turn, _OVERHEAD if clock else 0)
-        answers: list[tuple[Report, Exception | None]] = []
-
-        def answer(report: Report, broken: Exception | None) -> None:
-            answers.append((report, broken))
-
-        task = Task(board, lambda _: None, answer, num_lines=num_lines, temperature=temperature)
-        thinker.start(task, limits)
-        try:
-            while thinker.busy:
-                thinker.wait(0.1)  # on Windows no Ctrl-C ends a longer wait
-        finally:
-            thinker.stop()
-            thinker.wait()
-        report, broken = answers[0]
-        if broken is not None:
-            raise broken
-        return report
+        return thinker.ask(board, limits_of(allowed, board.turn, _OVERHEAD if clock else 0), num_lines, temperature)

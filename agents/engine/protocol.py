@@ -45,6 +45,7 @@ _LONGEST = 1 << 18
 """Bytes of a line; a longer one is passed over. A game of 10,000 moves takes a fifth of that."""
 _WAITING = 1000
 """Lines that may wait to be carried out before no more are read."""
+_COMPILING = "compiling kernels for this machine, once; up to a minute or two"
 _PATIENCE = 3.0
 """Seconds that a search, or kernels that are being compiled, have to end once the client has gone."""
 
@@ -390,19 +391,24 @@ class Engine(ABC):
     def _is_busy(self) -> bool:
         return self._thinker is not None and self._thinker.busy
 
+    def _game(self) -> "Game":
+        """The rules; the first call loads a compiler."""
+        from games import load
+        from rlcore.jit import on_first_compilation
+
+        on_first_compilation(lambda: self.client.inform(_COMPILING))
+        return load(self.game_name)
+
     def _new_board(self, start: str) -> "Board":
         from agents.engine.board import Board
-        from games import load
 
-        return Board(load(self.game_name), start)
+        return Board(self._game(), start)
 
     def _prepare(self) -> "Thinker":
         """The thinker that the options ask for. The first call loads weights and compiles kernels."""
-        from games import load
-
         wanted = str(self.values["weightsfile"]), int(self.values["hash"])
         if self._thinker is None or self._thinker_of != wanted:
-            game = load(self.game_name)
+            game = self._game()
             if self._thinker is None or self._thinker_of is None or self._thinker_of[0] != wanted[0]:
                 brain = self._load(game, wanted[0])
             else:

@@ -120,6 +120,11 @@ class Session:
             self.clock.press()
         self._play(action)
 
+    def time_left(self) -> float | None:
+        """Seconds until the side to move has lost on time; none where its clock stands still."""
+        clock, turn = self.clock, self.board.turn
+        return clock.left(turn) if clock is not None and clock.runs(turn) and not self.board.ending else None
+
     def is_late(self) -> bool:
         """Whether the side to move has no time left, which ends the game."""
         if self.clock is None or self.board.ending or not self.clock.is_up(self.board.turn):

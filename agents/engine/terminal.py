@@ -1,9 +1,11 @@
 """People and computers at one board, in a terminal: a prompt, and a word for everything."""
 
 import contextlib
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -28,6 +30,8 @@ _LONGEST_LINE = 8
 """Moves of the play that an engine expects, at most so many."""
 _PAUSE = 0.5
 """Seconds that a move of two engines stays on the screen, at least."""
+_AFTER_THE_FLAG = 0.001
+"""Seconds after which a flag has certainly fallen: two clocks of one machine may differ a little."""
 _TIMES = ("", "second", "third")
 
 _HELP = """\
@@ -363,11 +367,18 @@ class Terminal:
     # --- the keyboard ------------------------------------------------------------------------------------------------
 
     def _read(self) -> str | None:
-        """A line of input, None where there are no more; echoed where it does not come from a keyboard."""
+        """A line of input, None where there are no more, an empty one where a flag falls first.
+
+        It is echoed where it does not come from a keyboard.
+        """
         try:
-            if sys.stdin.isatty():
-                return input(self._prompt())
-            line = sys.stdin.readline()
+            with _alarm(self.session.time_left()):
+                if sys.stdin.isatty():
+                    return input(self._prompt())
+                line = sys.stdin.readline()
+        except _FlagFell:
+            print()
+            return ""
         except EOFError:
             print()
             return None
@@ -386,6 +397,31 @@ class Terminal:
             return "Stopped> "
         left = f" ({session.clock.text(session.board.turn)})" if session.clock else ""
         return f"{self.view.sides[session.board.turn]} to move{left}> "
+
+
+class _FlagFell(Exception):
+    """Somebody's time is up while a line is waited for."""
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float | None) -> Iterator[None]:
+    """Raise ``_FlagFell`` after so many seconds; none = never, and so where there are no alarms, as on Windows."""
+    if seconds is None or sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(*_: object) -> None:
+        raise _FlagFell
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds + _AFTER_THE_FLAG)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def play(

@@ -175,8 +175,8 @@ def write_pgn(
 
     Args:
         actions: the moves in order.
-        headers: tags such as Event, Date, White, Black. Result, Termination (in PGN's words), Ending (in
-            ours) and the start position are added.
+        headers: tags such as Event, Date, White, Black. Result, Ending (in our words) and the start position are
+            added, and Termination (in PGN's), where it is missing.
         ending: why the game ended, an ``Ending``.
         value: what it is worth for the side to move after the last move: -1, 0 or 1.
         start: the row the game began from; none = the start position.
@@ -206,7 +206,7 @@ def write_pgn(
     for tag, content in (headers or {}).items():
         game.headers[tag] = re.sub(r"\s+|[^\x20-\uffff]", " ", str(content)).replace('"', "'")
     game.headers["Result"] = _result(reason, value, int(row["turn"]))
-    game.headers["Termination"] = _TERMINATIONS.get(reason, "normal")
+    game.headers.setdefault("Termination", _TERMINATIONS.get(reason, "normal"))
     game.headers["Ending"] = reason.name.lower()
     return f"{game}\n\n"
 

@@ -5,6 +5,9 @@ http://kakinoki.o.oo7.jp/kif_format.html
 A game lost by default (不戦敗) is read as resigned, one drawn by 持将棋 as agreed to be: the players agree that neither
 can win any more. Where no word says that the side to move has won, as after the
 opponent's resignation, the line まで... says so alone. Its reader takes a diagram's word over that of 手合割.
+
+An ending that has no word which every reader knows is named by a comment before the word that comes closest: after
+``*max_plies``, 持将棋 is a game that was broken off as drawn.
 """
 
 import re
@@ -49,9 +52,14 @@ _END_WORDS = {
     (Ending.DECLARATION, 1): "入玉勝ち",
     (Ending.RESIGNATION, -1): "投了",
     (Ending.TIME, -1): "切れ負け",
+    (Ending.ILLEGAL_MOVE, -1): "反則負け",
+    (Ending.ILLEGAL_MOVE, 1): "反則勝ち",
+    (Ending.AGREEMENT, 0): "持将棋",
     **dict.fromkeys(((Ending.RESIGNATION, 1), (Ending.TIME, 1)), ""),
 }
 """By ending and value for the side to move. All other draws are 持将棋, all other losses fouls."""
+_NAMED = {f"*{ending.name.lower()}": ending for ending in Ending if ending}
+"""By the comment before the word."""
 _ENDINGS = {
     "詰み": (Ending.CHECKMATE, -1),
     "投了": (Ending.RESIGNATION, -1),
@@ -101,6 +109,7 @@ def write_kif(
     lines.append("手数----指手---------消費時間--")
     lines += [f"{number:>4} {move}   ( 0:00/00:00:00)" for number, move in enumerate(moves, start=1)]
     word, result = _end_of(Ending(ending), value, int(last["turn"]) ^ 1, "下上" if handicapped else "先後")
+    lines += [f"*{Ending(ending).name.lower()}"] * (not _has_word(Ending(ending), value))
     lines += [f"{len(moves) + 1:>4} {word}"] * bool(word)
     lines.append(f"まで{len(moves)}手で{result}")
     return "\n".join([*lines, "", ""])
@@ -115,6 +124,11 @@ def _move_text(state: Array, action: int, previous: int | None) -> str:
         return f"{square}{JAPANESE_NAMES[action // 81 - 19]}打"
     promotes, seen = "成" if action >= 10 * 81 else "", abs(mirror - start)
     return f"{square}{JAPANESE_NAMES[code_at(state, start)]}{promotes}({9 - seen % 9}{seen // 9 + 1})"
+
+
+def _has_word(ending: Ending, value: float) -> bool:
+    """Whether the word for the end means this ending and no other."""
+    return ending == Ending.ONGOING or (ending, (value > 0.0) - (value < 0.0)) in _END_WORDS
 
 
 def _end_of(ending: Ending, value: float, last: int, sides: str) -> tuple[str, str]:
@@ -204,6 +218,7 @@ class _Reader:
         self.turn: int | None = None  # where it is said
         self.replay: Replay | None = None  # none before the first move
         self.ending: tuple[Ending, int] = (Ending.ONGOING, 0)
+        self.named: Ending | None = None  # by the comment just before
         self.is_over = False  # what follows is a variation, or the next game
 
     @property
@@ -216,6 +231,7 @@ class _Reader:
 
     def read_line(self, text: str, header: re.Match[str] | None) -> None:
         if not text or text[0] in "*#&" or self.is_over:
+            self.named = _NAMED.get(text)
             return
         if header:
             self._read_header(header[1], header[2].strip())
@@ -259,8 +275,10 @@ class _Reader:
         if int(number) != len(game.actions) + 1:
             raise BadMove(f"the move is number {number} instead of {len(game.actions) + 1}")
         if word in _ENDINGS:
-            self.ending, self.is_over = _ENDINGS[word], True
+            ending, value = _ENDINGS[word]
+            self.ending, self.is_over = (self.named or ending, value), True
         else:
+            self.named = None
             game.play(from_japanese(game.row, word, game.actions[-1] if game.actions else None))
 
     def _game(self) -> Replay:
