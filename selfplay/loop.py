@@ -152,6 +152,7 @@ class Loop:
         """Rounds until the time is up or a stop is asked for, then a last checkpoint."""
         limit = self.config.max_minutes * 60 or math.inf
         self.run.save(self.seconds)
+        self.run.keep(self.seconds)
         workers = self.run.crew.threads + 2  # the judge, and whoever writes games as text
         sys.setswitchinterval(SWITCH_SECONDS)
         played = False
@@ -171,6 +172,7 @@ class Loop:
             if played:
                 self._write_metrics(self.status())
             self.run.save(self.seconds)
+            self.run.keep(self.seconds, is_end=True)
             if played:
                 self._judge_the_end(pool, stop)
         if self.run.is_complete:
@@ -178,6 +180,7 @@ class Loop:
 
     def _tell(self) -> None:
         now = time.perf_counter()
+        self.run.keep(self.seconds)
         self.meter.update(self.run.crew.counters())
         if self.report.is_due:
             self.report.update(self.status())

@@ -33,6 +33,8 @@ _HOLD, _SHOW = "\x1b[?2026h", "\x1b[?2026l"  # no half-drawn screens, where the 
 
 FILES = {
     "checkpoints": "the whole state; the same command goes on from there",
+    "network.safetensors": "the newest network, in one file: to play with, to give away",
+    "networks": "networks of its past, to rate them: scripts/ratings.py",
     "games.log": "every game, as moves and search results",
     "": "the games as text, for other programs",
     "metrics.jsonl": "all figures over time",

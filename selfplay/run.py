@@ -21,10 +21,12 @@ from selfplay.crew import Crew, Past, Threads
 from selfplay.gamefile import GameFile
 from selfplay.learner import StepLosses
 from selfplay.log import GameLog
+from selfplay.milestones import Milestones
 from selfplay.record import GameRecord, join
 from selfplay.report import Report
 from selfplay.resignation import mistaken
 from selfplay.trainer import choose_device
+from selfplay.weights import About
 from selfplay.window import window_size
 
 _LATEST = 200  # games that draw rate, length and endings are reported over
@@ -43,7 +45,7 @@ def _python() -> str:
 class Run:
     """All that a self-play run consists of, in memory and in its folder.
 
-        config.json  games.log  games.<its suffix>  metrics.jsonl  checkpoints/  tensorboard/
+        config.json  games.log  games.<its suffix>  metrics.jsonl  checkpoints/  networks/  tensorboard/
 
     Opening the folder of an earlier run goes on with it: network, optimizer, counters and games in progress as of the
     newest intact checkpoint, finished games from the log.
@@ -69,6 +71,7 @@ class Run:
         self.crew = self._make_crew(past)
         if past.saved is not None:
             self._restore(past.saved)
+        self.milestones = Milestones(self.folder, self.steps, report.line)
         self.game_file = self._open_game_file()
         self._writing: Future[None] | None = None
         self.metrics = Metrics(self.folder)
@@ -166,6 +169,7 @@ class Run:
             ("go on training", f"{python} scripts/selfplay.py {options}{where}{more}{address}"),
             ("play against it", f"{python} scripts/play.py {options}{where}"),
             ("measure its strength", f"{python} scripts/match.py {options} --engine {folder}"),
+            ("see it grow", f"{python} scripts/ratings.py {options}{where}"),
         ]
         if self.game.name in SOLVED:
             steps.append(("judge its moves", f"{python} scripts/evaluate.py {options} --engine {folder}"))
@@ -225,6 +229,13 @@ class Run:
         }
         self.saves += 1
         return checkpoint.save(self.folder / "checkpoints", f"{self.saves:06d}", tensors, state, blobs)
+
+    def keep(self, seconds: float, is_end: bool = False) -> None:
+        """Keep the averaged weights at a milestone; at the end of a start in any case, as the newest ones."""
+        if is_end or self.milestones.is_due(self.steps):
+            steps, network = self.crew.weights()
+            about = About(steps, self.positions, (self.seconds_before + seconds) / 60)
+            (self.milestones.finish if is_end else self.milestones.keep)(network, self.config, about)
 
     def close(self) -> None:
         """Let go of the crew and of all files."""

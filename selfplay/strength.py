@@ -48,6 +48,11 @@ def search_player(game: Game, config: Config, network: ResNet, name: str, games:
     return SearchPlayer(game, name, evaluator, config.search, games, config.history)
 
 
+def opening_plies(config: Config) -> int:
+    """How many random moves games begin with that measure strength: fewer where games are short."""
+    return min(_MOST_OPENING_PLIES, config.actor.max_plies // _OPENING_SHARE)
+
+
 def check_against(
     opponent: Opponent,
     game: Game,
@@ -69,8 +74,7 @@ def check_against(
             progress(other.name, finished)
 
     limit = max(_LEAST_PLIES, config.actor.max_plies)
-    plies = min(_MOST_OPENING_PLIES, config.actor.max_plies // _OPENING_SHARE)
-    return play_match(game, player, other, games, seed, plies, max_plies=limit, progress=tell)
+    return play_match(game, player, other, games, seed, opening_plies(config), max_plies=limit, progress=tell)
 
 
 def check_strength(

@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import games
@@ -43,6 +44,23 @@ def make_run(folder: Path, saves: int = 1, game: GameName = "chess"):
         run.save(1.0)
     run.close()
     return run
+
+
+def keep_past(run, steps: Sequence[int]) -> None:
+    """Let a run keep networks of its past; each has other weights."""
+    import torch
+
+    from selfplay import weights
+    from selfplay.milestones import FOLDER
+
+    (run.folder / FOLDER).mkdir(exist_ok=True)
+    for step in steps:
+        generator = torch.Generator().manual_seed(step)
+        with torch.no_grad():
+            for weight in run.learner.average.parameters():
+                weight += 0.3 * torch.randn(weight.shape, generator=generator)
+        about = weights.About(step, 50 * step, step / 100)
+        weights.save(run.folder / FOLDER / f"{step:08d}.safetensors", run.learner.average, run.config, about)
 
 
 def script(name: str, *arguments: str, typed: str = "", cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -90,7 +90,7 @@ def test_a_network_for_another_game_is_refused(run) -> None:
 def test_a_folder_without_a_network_is_refused(tmp_path) -> None:
     with pytest.raises(EngineError, match="holds no checkpoint"):
         make_player(CHESS, str(tmp_path), 1)
-    with pytest.raises(EngineError, match=r"there is no folder .*nowhere"):
+    with pytest.raises(EngineError, match=r"there is no file or folder .*nowhere"):
         make_player(CHESS, str(tmp_path / "nowhere"), 1)
 
 

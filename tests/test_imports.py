@@ -20,6 +20,7 @@ ONLY_IN = {
     "llvmlite": ("rlcore/jit.py", "rlcore/bits.py"),  # bits writes instructions by hand
     "ray": ("selfplay/cluster.py", "selfplay/bench_ray.py"),
     "openvino": ("rlcore/openvino.py",),  # left alone it reports every import to its makers
+    "choix": ("selfplay/ratings.py",),
     "chess": ("games/chess/notation.py", "agents/engine/*"),  # python-chess; ours is games.chess
     "pickle": (),
 }

@@ -394,7 +394,7 @@ def test_how_a_game_of_a_match_ended_in_words_of_pgn_and_csa(
     [
         (("random",), MatchSettings(), "two engines, not 1"),
         (("random",) * 3, MatchSettings(), "two engines, not 3"),
-        (("random", "nobody"), MatchSettings(), "no folder nobody"),
+        (("random", "nobody"), MatchSettings(), "no file or folder nobody"),
         (("random", "cmd:/nowhere/engine"), MatchSettings(), "cmd:/nowhere/engine cannot be started"),
         (("random", "cmd:"), MatchSettings(), "write cmd:PROGRAM"),
         (("random", "random"), MatchSettings(games=0), "at least 1 game"),

@@ -513,7 +513,7 @@ def test_a_trained_run_plays(tmp_path) -> None:
     ("arguments", "wrong"),
     [
         (["--game", "go"], "there is no game called 'go'"),
-        (["--run-dir", "nowhere"], "there is no folder nowhere"),
+        (["--run-dir", "nowhere"], "there is no file or folder nowhere"),
         (["--level", "much"], "'much' is no level: write 800"),
         (["--clock", "noon"], "'noon' is no clock: write 5+3"),
         (["--engine", "random", "--engine", "random"], "two engines play each other where you play neither side"),

@@ -532,7 +532,8 @@ def test_a_time_limit_ends_the_run_with_everything_in_its_place(tmp_path, played
     assert done.returncode == 0, done.stdout + done.stderr
     game = games.load(played)
     text_file = f"games.{game.FILE_SUFFIX}"
-    for name in ("config.json", "games.log", text_file, "metrics.jsonl", "progress.png", "checkpoints"):
+    files = ("config.json", "games.log", text_file, "metrics.jsonl", "progress.png", "network.safetensors")
+    for name in (*files, "checkpoints", "networks"):
         assert (tmp_path / name).exists(), name
         assert f"  {name} " in done.stdout, name
     for words in ("against uniform-random moves", "against the untrained net", f"play.py --game {played} "):
