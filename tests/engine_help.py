@@ -57,10 +57,10 @@ def keep_past(run, steps: Sequence[int]) -> None:
     for step in steps:
         generator = torch.Generator().manual_seed(step)
         with torch.no_grad():
-            for weight in run.learner.average.parameters():
+            for weight in run.crew.trainer.learner.average.parameters():
                 weight += 0.3 * torch.randn(weight.shape, generator=generator)
         about = weights.About(step, 50 * step, step / 100)
-        weights.save(run.folder / FOLDER / f"{step:08d}.safetensors", run.learner.average, run.config, about)
+        weights.save(run.folder / FOLDER / f"{step:08d}.safetensors", run.crew.trainer.learner.average, run.config, about)
 
 
 def script(name: str, *arguments: str, typed: str = "", cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -32,7 +32,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def path(run, tmp_path) -> Path:
-    weights.save(tmp_path / "x.safetensors", run.learner.average, run.config, ABOUT)
+    weights.save(tmp_path / "x.safetensors", run.crew.trainer.learner.average, run.config, ABOUT)
     return tmp_path / "x.safetensors"
 
 
@@ -57,12 +57,12 @@ def refused(path: Path, game=GAME) -> str:
 
 def test_a_network_comes_back_with_all_that_is_known_of_it(run, path) -> None:
     network, config, about = weights.load(GAME, path)
-    wanted = run.learner.average.state_dict()
+    wanted = run.crew.trainer.learner.average.state_dict()
     assert network.state_dict().keys() == wanted.keys()
     assert all((value == wanted[name]).all() for name, value in network.state_dict().items())
     assert not network.training
     assert config == dataclasses.replace(run.config, run_dir=None)
-    assert about == ABOUT._replace(weights=weights.fingerprint(run.learner.average))
+    assert about == ABOUT._replace(weights=weights.fingerprint(run.crew.trainer.learner.average))
     assert weights.describe(path) == (config, about)
 
 
@@ -75,8 +75,8 @@ def test_a_file_may_have_any_name_and_place_and_plays_as_its_run_does(run, path,
 
 
 def test_the_fingerprint_goes_by_the_weights_alone(run, path, tmp_path) -> None:
-    weights.save(tmp_path / "later", run.learner.average, run.config, About(1, 2, 3.0))
-    same, other = weights.describe(tmp_path / "later")[1], weights.fingerprint(run.learner.network)
+    weights.save(tmp_path / "later", run.crew.trainer.learner.average, run.config, About(1, 2, 3.0))
+    same, other = weights.describe(tmp_path / "later")[1], weights.fingerprint(run.crew.trainer.learner.network)
     assert same.weights == weights.describe(path)[1].weights != other
 
 
@@ -212,7 +212,7 @@ def test_networks_are_kept_at_the_marks_and_a_resumed_run_writes_the_same_names(
     def go(keeper: Milestones, begin: int, end: int, by: int) -> None:
         for steps in range(begin, end, by):
             if keeper.is_due(steps):
-                keeper.keep(run.learner.average, run.config, at(steps))
+                keeper.keep(run.crew.trainer.learner.average, run.config, at(steps))
 
     go(Milestones(tmp_path, 0, pytest.fail), 0, 200, 3)  # rounds of three steps
     names = [f"{mark:08d}.safetensors" for mark in (0, 64, 91, 128, 181)]
@@ -221,15 +221,15 @@ def test_networks_are_kept_at_the_marks_and_a_resumed_run_writes_the_same_names(
     go(Milestones(tmp_path, 100, pytest.fail), 100, 200, 7)
     assert kept(tmp_path) == names
     assert [one.about.steps for one in find(tmp_path, pytest.fail)] == [0, 66, 93, 128, 184]
-    Milestones(tmp_path, 199, pytest.fail).finish(run.learner.average, run.config, at(199))
+    Milestones(tmp_path, 199, pytest.fail).finish(run.crew.trainer.learner.average, run.config, at(199))
     assert [one.path.name for one in find(tmp_path, pytest.fail)] == [*names, "network.safetensors"]
 
 
 def test_the_newest_is_not_found_twice_and_a_damaged_one_is_left_out(run, tmp_path) -> None:
     keeper = Milestones(tmp_path, 0, pytest.fail)
-    keeper.keep(run.learner.average, run.config, at(0))
-    keeper.keep(run.learner.average, run.config, at(64))
-    keeper.finish(run.learner.average, run.config, at(64))
+    keeper.keep(run.crew.trainer.learner.average, run.config, at(0))
+    keeper.keep(run.crew.trainer.learner.average, run.config, at(64))
+    keeper.finish(run.crew.trainer.learner.average, run.config, at(64))
     assert [one.path.parent.name for one in find(tmp_path, pytest.fail)] == [milestones.FOLDER] * 2
     (tmp_path / milestones.FOLDER / "00000064.safetensors").write_bytes(b"")
     lines: list[str] = []
@@ -244,7 +244,7 @@ def test_what_cannot_be_kept_is_told_once_and_harms_no_checkpoint(tmp_path) -> N
     lines: list[str] = []
     run.milestones = Milestones(tmp_path, 0, lines.append)
     for steps in (0, 64, 91):
-        run.learner.steps = steps
+        run.crew.trainer.learner.steps = steps
         run.keep(60.0)
         run.save(60.0)
     run.keep(60.0, is_end=True)
