@@ -19,6 +19,7 @@ import math
 import os
 import shutil
 import signal
+import socket
 import struct
 import tempfile
 import threading
@@ -65,6 +66,7 @@ _WAIT_SECONDS = 1.0  # the longest that a round waits for an answer
 _SNAPSHOT_SECONDS = 10.0  # between two looks at a player's games in progress
 _LOOK_SECONDS = 5.0  # between two looks at what the cluster consists of
 _PATIENCE_SECONDS = 30.0  # before it is said that there is no room
+_ADDRESS_SECONDS = 10.0  # for a connection to a cluster
 _MOST_FAILURES = 5  # in a row, of one player's place or of the trainer, before the run gives up
 _FIRST_STEPS = 4  # gradient steps of a call before it is known how long one takes
 _CHUNK = 16 << 20  # bytes of games of the past that are sent at once
@@ -390,6 +392,7 @@ class Cluster:
         mask = os.umask(0o077)  # Ray's token is nobody else's business
         try:
             if config.ray_address:
+                _check_address(config.ray_address)
                 ray.init(address=config.ray_address, **common)
             else:
                 self._spill = Path(tempfile.mkdtemp(prefix="rlcore-spill-"))
@@ -404,7 +407,7 @@ class Cluster:
                     _node_ip_address="127.0.0.1",
                     **common,
                 )
-        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        except (OverflowError, OSError, RuntimeError, ValueError) as error:
             line = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ClusterError(f"Ray cannot be started {where}: {line}") from None
         finally:
@@ -412,9 +415,7 @@ class Cluster:
             if threading.current_thread() is threading.main_thread():  # Ray has put its own in their place
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
-        ray._private.worker._worker_logs_enabled = (
-            False  # raylets' remarks on deaths come here whatever log_to_driver is
-        )
+        ray._private.worker._worker_logs_enabled = False  # remarks on deaths come in spite of log_to_driver
         token = Path.home() / ".ray" / "auth_token"
         if token.exists() and token.stat().st_uid == os.getuid():
             token.chmod(0o600)
@@ -508,7 +509,7 @@ class Cluster:
             except _LOST as error:
                 self._lose_trainer(error)
                 return
-            if not said and time.perf_counter() - began > _PATIENCE_SECONDS:
+            if not said and time.perf_counter() - began > 2 * _PATIENCE_SECONDS:
                 said = True
                 self._tell(f"The trainer waits for room: it takes one core and {self._trainer_gpu_share:g} GPU.")
 
@@ -857,6 +858,16 @@ class Cluster:
         ray.shutdown()
         if self._spill is not None:
             shutil.rmtree(self._spill, ignore_errors=True)
+
+
+def _check_address(address: str) -> None:
+    """Raise ValueError or OSError where nobody answers there: Ray itself would try for minutes."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit():
+        raise ValueError(f"an address is HOST:PORT or auto, not {address}")
+    socket.create_connection((host, int(port)), timeout=_ADDRESS_SECONDS).close()
 
 
 def _kill(actor: Any) -> None:

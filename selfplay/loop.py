@@ -19,6 +19,7 @@ from games.solved import SOLVED
 from rlcore.metrics import read as read_metrics
 from selfplay.arena import Match, wilson
 from selfplay.config import Config
+from selfplay.crew import Attendance
 from selfplay.evaluate import LIVE_SIMULATIONS
 from selfplay.exact import Totals
 from selfplay.learner import StepLosses
@@ -106,6 +107,20 @@ def _describe_network(run: Run) -> str:
     with torch.device("meta"):  # no memory, no time
         parameters = sum(p.numel() for p in new_network(run.game, run.config).parameters())
     return f"{network.blocks} x {network.channels}, {parameters / 1000:.0f}k parameters"
+
+
+def _attendance(there: Attendance | None, meter: Meter) -> dict[str, Any]:
+    """Of players with processes of their own, what `Status` says of them."""
+    if there is None:
+        return {}
+    return {
+        "players": there.players,
+        "players_wanted": there.wanted,
+        "players_lost": there.lost,
+        "trainers_lost": there.trainers_lost,
+        "paused": meter.ratio("paused", "attended"),
+        "blocks_waiting": there.blocks,
+    }
 
 
 class Loop:
@@ -218,7 +233,8 @@ class Loop:
     def _shares(self, meter: Meter) -> dict[str, float]:
         """Of the actors' time, what the evaluator, the tree and the rest took; of the clock, how long was learnt.
 
-        An actor is idle while the slowest of its round or the learner is at work, and between rounds.
+        An actor is idle while the slowest of its round or the learner is at work, and between rounds; one with a
+        process of its own while it is paused, and gets new weights ready.
         """
         evaluate, search, play = (meter.ratio(name, "attended") for name in ("evaluating", "searching", "playing"))
         learn = meter.ratio("learning", "clock")
@@ -290,6 +306,7 @@ class Loop:
             resign_high=wilson(mistakes, checks)[1] if checks else math.nan,
             exact=self.exact,
             exact_steps=self.exact_steps,
+            **_attendance(run.crew.attendance, meter),
         )
 
     def _is_draw(self, record: GameRecord) -> bool:

@@ -88,6 +88,7 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
     positions = f"of {s.positions_wanted:,} wanted" if s.positions_wanted else positions
     moves = "" if math.isnan(s.moves_per_second) else f"of {figure(s.moves_per_second)} moves/s"
     cached = [] if math.isnan(s.cache_hits) else [(2, "cache hits", percent(s.cache_hits), "of evaluations")]
+    there = [(1, "players", f"{s.players} of {s.players_wanted}", _waiting(s))] if s.players_wanted else []
     wrong = [(1, "wrong resigns", percent(s.resign_mistakes, 1), _checks(s))] if s.resign > 0 else []
     kept = [(1, f"kept, {name}", part(one.kept), f"{part(one.optimal)} optimal") for name, one in s.exact.items()]
     width, policy = min(width, 32), relative(s.policy_loss, s.uniform_loss)
@@ -98,6 +99,7 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
             (1, "positions/s", figure(s.positions_per_second), moves),
             (1, "evaluations/s", figure(s.evaluations_per_second), f"batches {percent(s.batch_fill)} full"),
             *cached,
+            *there,
         ]),
         ("Learning", [
             (1, "steps", f"{s.steps:,}", f"network no. {s.version:,}"),
@@ -118,6 +120,11 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
               for i, (name, n) in enumerate(endings)),
         ]),
     ]  # fmt: skip
+
+
+def _waiting(s: Status) -> str:
+    """What became of the players, in few words."""
+    return f"{s.players_lost + s.trainers_lost} lost, paused {percent(s.paused)}"
 
 
 def _checks(s: Status) -> str:

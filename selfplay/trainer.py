@@ -76,6 +76,7 @@ class Trainer:
         self.calibration: Array | None = None
         """Positions [n, num_words] uint64 that these weights were calibrated with, see ``calibrate``."""
         self._published_at = 0  # step
+        self._newest = 0  # weights that a game of the past was played with
 
     # --- games of the past -------------------------------------------------------------------------------------------
 
@@ -83,6 +84,7 @@ class Trainer:
         """Take the latest games into the window; the run made ``before`` positions in games older than these."""
         self.window.total = before
         self.window.add(records)
+        self._newest = max((self._newest, *(record.last_version for record in records)))
 
     def resume(self, saved: Checkpoint | None) -> None:
         """Go on from a checkpoint; games that came later pay for steps, and all of them where there is none."""
@@ -96,9 +98,8 @@ class Trainer:
         words = np.frombuffer(saved.blobs.get("calibration", b""), np.uint64).copy()  # kernels know writable arrays
         if len(words):
             self.calibration = words.reshape(-1, self.game.layout(self.config.history).num_words)
-        newest = max((record.last_version for record in self.window.records), default=0)
-        if newest > self.version:  # games of weights that a kill took: their numbers are not given twice
-            self.version = newest + 1
+        if self._newest > self.version:  # games of weights that a kill took: their numbers are not given twice
+            self.version = self._newest + 1
         self.learner.earn(max(self.window.total - int(state["positions"]), 0))
 
     # --- going on ----------------------------------------------------------------------------------------------------
