@@ -15,7 +15,6 @@ import sys
 import termios
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -161,13 +160,8 @@ def test_a_full_disk_is_said_and_nothing_is_lost(run):
         run.save(1.0)
     assert checkpoint.load_newest(run.folder / "checkpoints", warn=pytest.fail).name == before.name
     games_before = run.log.games
-    with (
-        largest_file(run.log.position() + 100),
-        ThreadPoolExecutor(1) as pool,
-        pytest.raises(LogError, match="those before are intact"),
-    ):
-        while True:
-            run.round(pool)
+    with largest_file(run.log.position() + 100), pytest.raises(LogError, match="those before are intact"):
+        until(run, lambda: False)
     assert run.log.games >= games_before
     assert audit(run.folder, run.log.ids, ended=False).faults == []
     plays(run)
