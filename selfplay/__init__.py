@@ -8,6 +8,7 @@ In the order of dependence:
     resignation     when a side gives up, and how often that is wrong
     actor           many games in lockstep
     window          the replay window; positions rebuilt from moves
+    parallel        several learners that train one network together
     learner         window to gradient steps to published weights
     gamefile        the finished games as text
     report          progress in lines, alarms, summary
@@ -30,6 +31,9 @@ In the order of dependence:
     match           two engines against each other; the file of games
     puzzles         how many puzzles with known solutions an engine solves
     peers           other programs, timed beside ours
+    figures         what a benchmark measures, beside partners
+    feed            how fast a learner takes games in
+    bench_ray       the same on Ray, and two players beside one
     bench           throughput of the hot paths, each beside a partner
     gui             the engine for GUIs as a program, with a run's network
 

@@ -49,6 +49,7 @@ from selfplay.crew import FIRST_PLAYER_ID, Attendance, Past, View, figures, game
 from selfplay.evaluate import Judge
 from selfplay.exact import Totals
 from selfplay.learner import NonFiniteError, StepLosses
+from selfplay.parallel import Group, free_address, share_of
 from selfplay.record import GameRecord, RecordError, join, split
 from selfplay.strength import OPPONENTS, Opponent, check_against, new_network
 from selfplay.trainer import Standing, Trainer, choose_device
@@ -210,15 +211,27 @@ class Player:
 
 
 class Teacher:
-    """A trainer in a process of its own."""
+    """A trainer in a process of its own; number ``rank`` of those that train one network together."""
 
-    def __init__(self, config: Config, device: str) -> None:
+    def __init__(self, config: Config, device: str, rank: int) -> None:
         self._here = _settle()
-        self.trainer = Trainer(games.load(config.game), config, choose_device(device))
+        self.config, self.device, self.rank = config, choose_device(device), rank
+        self.trainer: Trainer
         self._handed: int | None = None  # the version handed out last
 
     def hello(self) -> Hello:
         return self._here
+
+    def address(self) -> str:
+        """Where the others can meet this one."""
+        return free_address(ray.util.get_node_ip_address())
+
+    def begin(self, address: str | None) -> None:
+        """Make the trainer; with an address, together with the others."""
+        group, settings = None, self.config.cluster
+        if address is not None:
+            group = Group(self.rank, settings.learners, address, self.device, settings.timeout_seconds)
+        self.trainer = Trainer(games.load(self.config.game), self.config, self.device, group)
 
     def fill(self, block: bytes, before: int | None) -> None:
         """Take games of the past; ``before`` positions were made in games older than the first of them."""
@@ -242,7 +255,7 @@ class Teacher:
         losses = self.trainer.train(max(due, 0))
         self.trainer.publish_if_due()
         weights = None
-        if self.trainer.version != self._handed:
+        if self.rank == 0 and self.trainer.version != self._handed:
             self._handed = self.trainer.version
             arrays = _to_arrays(self.trainer.published.state_dict())
             weights = Weights(self._handed, arrays, self.trainer.calibrate())
@@ -371,9 +384,10 @@ class Cluster:
     ) -> None:
         self.game, self.config, self._reopen, self._tell = game, config, reopen, tell
         self._ids = past.ids
+        share_of(config.learner, config.cluster.learners)  # raises where that cannot be
         self._spill: Path | None = None
         self._players: list[_Place] = []
-        self._trainer: Any = None
+        self._trainers: list[Any] = []
         self._start_ray()
         try:
             self._begin(past)
@@ -477,20 +491,23 @@ class Cluster:
     def _start_trainer(self, past: Past, wait: bool = True) -> None:
         """Start one, which takes the games of the past and goes on from the checkpoint."""
         options = {"num_cpus": 1, "num_gpus": self._trainer_gpu_share, "max_restarts": 0, "max_task_retries": 0}
-        self._trainer = ray.remote(**options)(Teacher).remote(self.config, self.device)
-        self._trainer_here: Hello | None = None
-        self._trainer_hello = self._trainer.hello.remote()
+        teacher, ranks = ray.remote(**options)(Teacher), range(self.config.cluster.learners)
+        self._trainers = [teacher.remote(self.config, self.device, rank) for rank in ranks]
+        self._trainer_here: list[Hello] = []
+        self._hellos = [trainer.hello.remote() for trainer in self._trainers]
+        address = self._trainers[0].address.remote() if len(ranks) > 1 else None
+        self._filled = [trainer.begin.remote(address) for trainer in self._trainers]
         before: int | None = past.positions - sum(record.positions for record in past.records)
-        filled = []
-        for block in _blocks(past.records):
-            filled.append(self._trainer.fill.remote(block, before))
+        for block in map(ray.put, _blocks(past.records)):
+            self._filled += [trainer.fill.remote(block, before) for trainer in self._trainers]
             before = None
         saved = past.saved
         if saved is not None:
             saved = saved._replace(tensors={group: _to_arrays(named) for group, named in saved.tensors.items()})
-        self._resumed = self._trainer.resume.remote(saved, self._version + 1)
-        self._filled = filled
+        saved = ray.put(saved)
+        self._resumed = [trainer.resume.remote(saved, self._version + 1) for trainer in self._trainers]
         self._work: deque[tuple[Any, Any]] = deque()
+        self._helping: list[Any] = []  # what the other learners answer to the same
         self._work_since = 0.0
         self._blocks, self._steps_a_second = [], 0.0
         if wait:
@@ -501,10 +518,12 @@ class Cluster:
         began, said = time.perf_counter(), False
         while True:
             try:
-                if ray.wait([self._resumed], timeout=_WAIT_SECONDS)[0]:
+                if len(ray.wait(self._resumed, num_returns=len(self._resumed), timeout=_WAIT_SECONDS)[0]) == len(
+                    self._resumed
+                ):
                     ray.get(self._filled)
-                    self._trainer_here = ray.get(self._trainer_hello)
-                    self._standing = ray.get(self._resumed)
+                    self._trainer_here = ray.get(self._hellos)
+                    self._standing = ray.get(self._resumed)[0]
                     return
             except _LOST as error:
                 self._lose_trainer(error)
@@ -522,11 +541,16 @@ class Cluster:
             raise ClusterError(f"the trainer has died {_MOST_FAILURES} times in a row: {_reason(error)}") from error
         self._learned += self._standing.seconds
         self._standing = self._standing._replace(seconds=0.0)
-        _kill(self._trainer)
+        self._kill_trainers()
         past = self._reopen()
         place = f"checkpoint {past.saved.name}" if past.saved else "the games of the log"
         self._tell(f"The trainer was lost ({_reason(error)}); another goes on from {place}.")
         self._start_trainer(past)
+
+    def _kill_trainers(self) -> None:
+        """All of them: a group does not go on without one."""
+        for trainer in self._trainers:
+            _kill(trainer)
 
     def _feed_trainer(self) -> None:
         """Give it the games that are in the log now, and steps to take, where it has few calls under way."""
@@ -536,12 +560,22 @@ class Cluster:
             taken, self._blocks = self._blocks, []
             speed = self._steps_a_second
             most = max(round(self.config.cluster.call_seconds * speed), 1) if speed else _FIRST_STEPS
-            work = self._trainer.work.options(num_returns=2).remote(most, *(block for block, _ in taken))
+            blocks = [block for block, _ in taken]
+            first, *others = (trainer.work.options(num_returns=2).remote(most, *blocks) for trainer in self._trainers)
             if not self._work:
                 self._work_since = time.perf_counter()
-            self._work.append(tuple(work))
+            self._work.append(tuple(first))
+            self._helping += [answer for answer, _ in others]
             if self._weights is None:
                 return  # the first answer brings weights
+
+    def _hear_helper(self, answer: Any) -> None:
+        """See that another learner has done what it was told."""
+        self._helping.remove(answer)
+        try:
+            ray.get(answer)
+        except _LOST as error:
+            self._lose_trainer(error)
 
     def _due(self) -> float:
         """Gradient steps that all games in the log pay for, as far as is known."""
@@ -573,7 +607,7 @@ class Cluster:
         """The answer of a method; of a new trainer where the one there is has died."""
         while True:
             try:
-                return ray.get(getattr(self._trainer, method).remote(), timeout=self.config.cluster.timeout_seconds)
+                return ray.get(getattr(self._trainers[0], method).remote(), timeout=self.config.cluster.timeout_seconds)
             except _LOST as error:
                 self._lose_trainer(error)
 
@@ -717,11 +751,15 @@ class Cluster:
                 by_ref[ref] = lambda place=place: self._hear_player(place)  # type: ignore[misc]
         if self._work:
             by_ref[self._work[0][0]] = self._hear_trainer
-        refs = list(by_ref)
+        for answer in self._helping:
+            by_ref[answer] = lambda answer=answer: self._hear_helper(answer)  # type: ignore[misc]
+        refs, old = list(by_ref), {*self._helping, *(answer for answer, _ in self._work)}
         if refs and ray.wait(refs, timeout=seconds, fetch_local=False)[0]:
             ready, _ = ray.wait(refs, num_returns=len(refs), timeout=_GATHER_SECONDS, fetch_local=False)
+            trainers = self._trainers
             for ref in ready:
-                by_ref[ref]()
+                if trainers is self._trainers or ref not in old:  # answers of trainers given up are not read
+                    by_ref[ref]()
         elif not refs:
             time.sleep(_GATHER_SECONDS)
         self._keep_time()
@@ -791,7 +829,8 @@ class Cluster:
         return {place.number: place.here for place in self._players if place.here is not None}
 
     @property
-    def trainer_process(self) -> Hello | None:
+    def trainer_processes(self) -> list[Hello]:
+        """Where the learners run."""
         return self._trainer_here
 
     def weights(self) -> tuple[int, ResNet]:
@@ -852,9 +891,10 @@ class Cluster:
 
     def close(self) -> None:
         """End all processes: first ours, which shutting Ray down leaves for a while."""
-        for process in (*(place.actor for place in self._players), self._trainer):
-            if process is not None and ray.is_initialized():
-                _kill(process)
+        if ray.is_initialized():
+            self._kill_trainers()
+            for place in self._players:
+                _kill(place.actor)
         ray.shutdown()
         if self._spill is not None:
             shutil.rmtree(self._spill, ignore_errors=True)

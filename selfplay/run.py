@@ -158,11 +158,12 @@ class Run:
     def how_to_go_on(self) -> list[tuple[str, str]]:
         """What a person may want to do next, and the command for it."""
         folder = shlex.quote(str(self.folder))
+        address = f" --ray-address {shlex.quote(self.config.ray_address)}" if self.config.ray_address else ""
         where = "" if self.config.run_dir is None else f" --run-dir {folder}"
         python, options = _python(), f"--game {self.game.name}"
         more = " --max-positions 0" if self.is_complete else ""
         steps = [
-            ("go on training", f"{python} scripts/selfplay.py {options}{where}{more}"),
+            ("go on training", f"{python} scripts/selfplay.py {options}{where}{more}{address}"),
             ("play against it", f"{python} scripts/play.py {options}{where}"),
             ("measure its strength", f"{python} scripts/match.py {options} --engine {folder}"),
         ]

@@ -20,6 +20,7 @@ from rlcore.networks import ResNet
 from rlcore.runtimes import played_positions
 from selfplay.config import Config, ConfigError
 from selfplay.learner import Learner, StepLosses
+from selfplay.parallel import Group, share_of
 from selfplay.record import GameRecord
 from selfplay.window import Window
 
@@ -63,20 +64,21 @@ def choose_device(name: str) -> torch.device:
 class Trainer:
     """Window, learner, and the weights that are played with, number ``version``.
 
-    A new one takes the games of the past with ``fill``, then ``resume`` goes on from a checkpoint or begins.
+    A new one takes the games of the past with ``fill``, then ``resume`` goes on from a checkpoint or begins. In a group
+    of learners (`parallel`) each has a trainer of its own, and all are told the same in the same order.
     """
 
-    def __init__(self, game: Game, config: Config, device: torch.device) -> None:
+    def __init__(self, game: Game, config: Config, device: torch.device, group: Group | None = None) -> None:
         self.game, self.config = game, config
-        self.learner = Learner(game, config, device, low_precision=choose_dtype(device) == torch.bfloat16)
-        self.window = Window(game, config.learner, config.history, config.actor.max_plies)
+        self.learner = Learner(game, config, device, choose_dtype(device) == torch.bfloat16, group)
+        mine = config.learner if group is None else share_of(config.learner, group.size)
+        self.window = Window(game, mine, config.history, config.actor.max_plies)
         self.version = 0
         self.published: ResNet = copy.deepcopy(self.learner.average)
         """The weights that the actors play with."""
         self.calibration: Array | None = None
         """Positions [n, num_words] uint64 that these weights were calibrated with, see ``calibrate``."""
         self._published_at = 0  # step
-        self._newest = 0  # weights that a game of the past was played with
 
     # --- games of the past -------------------------------------------------------------------------------------------
 
@@ -84,7 +86,6 @@ class Trainer:
         """Take the latest games into the window; the run made ``before`` positions in games older than these."""
         self.window.total = before
         self.window.add(records)
-        self._newest = max((self._newest, *(record.last_version for record in records)))
 
     def resume(self, saved: Checkpoint | None) -> None:
         """Go on from a checkpoint; games that came later pay for steps, and all of them where there is none."""
@@ -98,8 +99,9 @@ class Trainer:
         words = np.frombuffer(saved.blobs.get("calibration", b""), np.uint64).copy()  # kernels know writable arrays
         if len(words):
             self.calibration = words.reshape(-1, self.game.layout(self.config.history).num_words)
-        if self._newest > self.version:  # games of weights that a kill took: their numbers are not given twice
-            self.version = self._newest + 1
+        newest = self.window.last_version
+        if newest > self.version:  # games of weights that a kill took: their numbers are not given twice
+            self.version = newest + 1
         self.learner.earn(max(self.window.total - int(state["positions"]), 0))
 
     # --- going on ----------------------------------------------------------------------------------------------------
@@ -132,7 +134,7 @@ class Trainer:
         if self.calibration is None:
             if self.window.positions:
                 generator = np.random.default_rng((self.config.seed, self.version))
-                draws = -(-_CALIBRATION // self.config.learner.batch_size)
+                draws = -(-_CALIBRATION // self.window.config.batch_size)
                 words = [self.window.sample(generator).batch.words[:_CALIBRATION].copy() for _ in range(draws)]
                 self.calibration = np.concatenate(words)[:_CALIBRATION]
             else:

@@ -21,13 +21,14 @@ _GAME = np.dtype(
         ("first_ply", "<i8"),  # number of its first row among the plies ...
         ("first_entry", "<i8"),  # ... and among the policy entries
         ("plies", "<i4"),
+        ("last_version", "<i4"),
         ("value", "<f4"),
         ("ending", "u1"),
     ]
 )
 _BITS = np.dtype([(name, "<u2" if name == "wdl" else kind, *shape) for name, kind, *shape in PLY.descr])
 """PLY for kernels, which know no float16."""
-_SLACK = 8  # a byte of room for so many in use ...
+_SLACK = 16  # a byte of room for so many in use ...
 _SMALL = 1 << 16  # ... and so many more
 
 
@@ -91,7 +92,8 @@ def _find(plies: Array, starts: Array, ranks: Array, found: Array, entries: Arra
     Args:
         plies: of all games, in the layout of ``_BITS``; starts: [n] int64, the first one of each game that is drawn.
         ranks: [n] int64, from 0.
-        found: [n] int32 out, the ply; entries: [n] int64 in and out, the first policy entry of the game, then of the ply.
+        found: [n] int32 out, the ply.
+        entries: [n] int64 in and out, the first policy entry of the game, then of the ply.
         actions: uint16 out, the moves before each ply, one game's after the other's.
     """
     total = 0
@@ -154,6 +156,11 @@ class Window:
         return self._added - self._dropped
 
     @property
+    def last_version(self) -> int:
+        """The newest version of the network that has played in its games; 0 without games."""
+        return int(self._games.all["last_version"].max(initial=0))
+
+    @property
     def nbytes(self) -> int:
         """Bytes that its games take, with the room to move."""
         return sum(rows.nbytes for rows in (self._games, self._ends, self._plies, self._entries))
@@ -162,7 +169,7 @@ class Window:
         """Take in finished games, copied, and let go of the oldest beyond the window's size."""
         for record in records:
             ply, entry = self._plies.add(record.plies), self._entries.add(record.entries)
-            row = (record.seed, ply, entry, len(record.plies), record.value, record.ending)
+            row = (record.seed, ply, entry, len(record.plies), record.last_version, record.value, record.ending)
             self._games.add(np.array([row], _GAME))
             positions = record.positions
             self._added += positions
@@ -203,7 +210,7 @@ class Window:
         return Samples(self._batch, self._policy, self._values(games, plies))
 
     def _rebuild(self, games: Array, ranks: Array) -> Array:
-        """Make the drawn positions and their policies: of each game the trainable ply of that rank; returns the plies."""
+        """Make the positions before each game's trainable ply of that rank, and their policies; returns the plies."""
         actions = np.zeros(int(games["plies"].sum()), np.uint16)
         plies = np.zeros(len(games), np.int32)
         starts, entries = games["first_ply"] - self._plies.first, games["first_entry"] - self._entries.first

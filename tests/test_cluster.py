@@ -167,7 +167,7 @@ def test_a_killed_trainer_goes_on_from_the_newest_checkpoint(run):
     run.save(1.0)
     saved, version = run.steps, run.crew.standing.version
     plays(run)
-    os.kill(run.crew.trainer_process.process, signal.SIGKILL)
+    os.kill(run.crew.trainer_processes[0].process, signal.SIGKILL)
     until(run, lambda: run.crew.attendance.trainers_lost == 1)
     assert saved <= run.steps <= saved + 200
     assert run.crew.standing.positions == run.log.positions  # its window comes from the log
