@@ -43,7 +43,7 @@ def audit(folder: Path, known: Set[int] = frozenset(), ended: bool = True) -> Bo
     Raises:
         ConfigError, LogError, MetricsError: there is no run in the folder.
     """
-    game, faults = games.load(read_config(folder / "config.json").game), []
+    game, faults = games.load(read_config(folder / "config.json").game), list[str]()
     with GameLog(folder / "games.log", game.name, warn=faults.append, read_only=True) as log:
         records = [(record.id, record.positions) for record in log.records()]
         ids, positions = [number for number, _ in records], sum(trainable for _, trainable in records)
@@ -79,7 +79,7 @@ def _differences(name: str, found: list[int], wanted: Set[int]) -> list[str]:
 
 def _checkpoints(folder: Path, faults: list[str]) -> Iterator[Checkpoint]:
     """All of them, the oldest first."""
-    names = [path for path in (folder / "checkpoints").iterdir() if path.name.isdigit()]
+    names = [path for path in (folder / "checkpoints").glob("*") if path.name.isdigit()]
     for path in sorted(names, key=lambda path: int(path.name)):
         try:
             yield checkpoint.load(path)

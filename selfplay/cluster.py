@@ -28,6 +28,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -385,7 +386,7 @@ class Cluster:
         self.game, self.config, self._reopen, self._tell = game, config, reopen, tell
         self._ids = past.ids
         share_of(config.learner, config.cluster.learners)  # raises where that cannot be
-        self._spill: Path | None = None
+        self._spill = config.folder().resolve() / "spilled"  # by Ray, where the object store is full
         self._players: list[_Place] = []
         self._trainers: list[Any] = []
         self._start_ray()
@@ -404,12 +405,15 @@ class Cluster:
         began, handlers = time.perf_counter(), {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
         common = {"log_to_driver": False, "logging_level": "error"}
         mask = os.umask(0o077)  # Ray's token is nobody else's business
+        shutil.rmtree(self._spill, ignore_errors=True)  # of a start that was killed
+        said: list[str] = []
         try:
             if config.ray_address:
                 _check_address(config.ray_address)
-                ray.init(address=config.ray_address, **common)
+                with _overheard(said):
+                    ray.init(address=config.ray_address, **common)
             else:
-                self._spill = Path(tempfile.mkdtemp(prefix="rlcore-spill-"))
+                self._spill.mkdir()
                 gpus = torch.cuda.device_count() if choose_device(config.device).type == "cuda" else 0
                 ray.init(
                     address="local",  # never one that happens to run here
@@ -421,8 +425,10 @@ class Cluster:
                     _node_ip_address="127.0.0.1",
                     **common,
                 )
-        except (OverflowError, OSError, RuntimeError, ValueError) as error:
+        except (OverflowError, OSError, RuntimeError, ValueError, gone.RayError) as error:
             line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            if any("InvalidAuthToken" in one for one in said):
+                line = "its token is another one than here, see SCALING.md (RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token)"
             raise ClusterError(f"Ray cannot be started {where}: {line}") from None
         finally:
             os.umask(mask)
@@ -530,7 +536,10 @@ class Cluster:
                 return
             if not said and time.perf_counter() - began > 2 * _PATIENCE_SECONDS:
                 said = True
-                self._tell(f"The trainer waits for room: it takes one core and {self._trainer_gpu_share:g} GPU.")
+                self._tell(
+                    "The trainer is not there yet: the machine is slow, or there is no room. It takes one core and "
+                    f"{self._trainer_gpu_share:g} GPU."
+                )
 
     def _lose_trainer(self, error: BaseException) -> None:
         """Start another in its place, from the newest checkpoint and the log."""
@@ -729,8 +738,10 @@ class Cluster:
         late = [place for place in pending if now - place.started > _PATIENCE_SECONDS]
         if late and not self._said_no_room:
             self._said_no_room = True
-            self._tell(f"{len(late)} of {wanted} players wait for room: each takes {self.config.cluster.cpus:g} "
-                       f"processor cores and {self._gpu_share:g} GPU. They start when there is some.")  # fmt: skip
+            self._tell(
+                f"{len(late)} of {wanted} players are not there yet: they start when there is room. Each takes "
+                f"{self.config.cluster.cpus:g} processor cores and {self._gpu_share:g} GPU."
+            )
 
     # --- the crew ----------------------------------------------------------------------------------------------------
 
@@ -896,8 +907,7 @@ class Cluster:
             for place in self._players:
                 _kill(place.actor)
         ray.shutdown()
-        if self._spill is not None:
-            shutil.rmtree(self._spill, ignore_errors=True)
+        shutil.rmtree(self._spill, ignore_errors=True)
 
 
 def _check_address(address: str) -> None:
@@ -908,6 +918,21 @@ def _check_address(address: str) -> None:
     if not host or "/" in host or not port.isdigit():
         raise ValueError(f"an address is HOST:PORT or auto, not {address}")
     socket.create_connection((host, int(port)), timeout=_ADDRESS_SECONDS).close()
+
+
+@contextmanager
+def _overheard(said: list[str]) -> Iterator[None]:
+    """Add what goes to standard error meanwhile, from whatever code, to these lines instead."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            said += file.read().decode(errors="replace").splitlines()
 
 
 def _kill(actor: Any) -> None:

@@ -108,7 +108,7 @@ class _Soak:
         """The numbers of processes at work, by kind; memory is noted."""
         family = descendants(self.driver.pid)
         self.seen |= {one[:2] for one in family}
-        kinds = {"run": [], "trainer": [], "player": []}
+        kinds: dict[str, list[Process]] = {"run": [], "trainer": [], "player": []}
         for one in [*family, Process(self.driver.pid, 0, "run")]:
             for kind, title in (("run", "run"), ("trainer", "ray::Teacher"), ("player", "ray::Player.")):
                 if one.title.startswith(title):
