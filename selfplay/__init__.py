@@ -24,6 +24,8 @@ In the order of dependence:
     evaluate        how near an engine is to perfect play; the same while it trains
     curves          pictures of that
     loop            rounds until the time is up, and the end
+    audit           the books of a run: what must hold of its folder, whatever died
+    soak            a run on Ray whose processes die all the time
     presets         settings that belong together, by machine and game
     elo             what a score says of strength; a test that ends a match
     referee         a game with an outside program: clocks, endings, blame
