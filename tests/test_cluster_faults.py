@@ -89,7 +89,7 @@ def test_a_killed_trainer_goes_on_from_the_newest_checkpoint(run):
     run.save(1.0)
     saved, version, lost = run.steps, run.crew.standing.version, run.crew.attendance.trainers_lost
     plays(run)
-    os.kill(run.crew.trainer_process.process, signal.SIGKILL)
+    os.kill(run.crew.trainer_processes[0].process, signal.SIGKILL)
     until(run, lambda: run.crew.attendance.trainers_lost > lost)
     assert saved <= run.steps <= saved + 500
     assert run.crew.standing.positions == run.log.positions  # its window comes from the log
@@ -142,7 +142,7 @@ def test_a_player_that_hangs_is_given_up_and_gone(run):
 def test_a_trainer_that_hangs_is_given_up_and_gone(run):
     plays(run)
     run.save(1.0)
-    lost, here = run.crew.attendance.trainers_lost, run.crew.trainer_process
+    lost, here = run.crew.attendance.trainers_lost, run.crew.trainer_processes[0]
     os.kill(here.process, signal.SIGSTOP)
     with impatient(run):
         until(run, lambda: run.crew.attendance.trainers_lost > lost)
