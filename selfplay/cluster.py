@@ -57,6 +57,7 @@ from selfplay.trainer import Standing, Trainer, choose_device
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is imported: it reports nothing to its makers
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # and warns of a change that does not concern us
+os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # answers of those given up are not read
 import ray
 from ray import exceptions as gone
 
@@ -450,6 +451,7 @@ class Cluster:
         self.device = "cuda" if gpus and self.config.device != "cpu" else "cpu"
         self._began = self._looked_at = self._counted_at = time.perf_counter()
         self._network = new_network(self.game, self.config)
+        self._orphans: list[tuple[bytes, bytes]] = []  # games in progress that nobody has room for
         self._done: dict[str, float] = {}  # counters of players that are gone
         self._attended = self._paused = self._learned = (
             0.0  # seconds; those of gradient steps by trainers that are gone
@@ -629,12 +631,13 @@ class Cluster:
         for place in range(wanted):
             self._players.append(self._new_player((join(records[place::wanted]), rng[place::wanted].tobytes())))
 
-    def _new_player(self, progress: tuple[bytes, bytes] = (b"", b""), failures: int = 0) -> _Place:
+    def _new_player(self, progress: tuple[bytes, bytes], failures: int = 0) -> _Place:
         settings, number = self.config.cluster, next(self._numbers)
         options = {
             "num_cpus": settings.cpus, "num_gpus": self._gpu_share, "max_restarts": 0, "max_task_retries": 0,
         }  # fmt: skip
-        actor = ray.remote(**options)(Player).remote(self.config, self.device, number, self._first_games, progress)
+        device = self.device if self._gpu_share else "cpu"
+        actor = ray.remote(**options)(Player).remote(self.config, device, number, self._first_games, progress)
         return _Place(number, actor, actor.hello.remote(), time.perf_counter(), progress, failures=failures)
 
     def _lose_player(self, place: _Place, error: BaseException) -> None:
@@ -730,11 +733,12 @@ class Cluster:
             self._lose_trainer(TimeoutError())
         wanted = self._wanted()
         while len(self._players) < wanted:
-            self._players.append(self._new_player())
+            self._players.append(self._new_player(self._orphans.pop() if self._orphans else (b"", b"")))
         pending = [place for place in self._players if place.here is None]
         for place in pending[: len(self._players) - wanted]:  # their machine has left
             _kill(place.actor)
             self._players.remove(place)
+            self._orphans.append(place.progress)
         late = [place for place in pending if now - place.started > _PATIENCE_SECONDS]
         if late and not self._said_no_room:
             self._said_no_room = True
@@ -833,7 +837,8 @@ class Cluster:
     def name(self) -> str:
         runtime = next((place.played.name for place in self._players if place.played), "")
         players = f"{len(self._players)} player{'s' * (len(self._players) != 1)} on Ray"
-        return f"{players}, {f'{self.device} {runtime}'.strip()}, {self.slots} games"
+        device = self.device if self._gpu_share else "cpu"
+        return f"{players}, {f'{device} {runtime}'.strip()}, {self.slots} games"
 
     def player_processes(self) -> dict[int, Hello]:
         """Where the players that are there run, by their numbers."""
@@ -854,7 +859,7 @@ class Cluster:
 
     def in_progress(self) -> tuple[list[GameRecord], Array]:
         """As of the last time that each player was asked, without games that have been finished since."""
-        known = [self._unfinished(place.progress) for place in self._players]
+        known = [self._unfinished(one) for one in (*(place.progress for place in self._players), *self._orphans)]
         records = [record for joined, _ in known for record in split(joined)]
         return records, np.frombuffer(b"".join(rng for _, rng in known), np.uint64)
 

@@ -115,7 +115,7 @@ class ClusterConfig:
     cpus: float = 1.0
     """Processor cores of an actor; parts of one make more of them share it."""
     gpus: float | None = None
-    """Share of a GPU for an actor. Default: none on a CPU; else what the learner leaves, in equal parts."""
+    """Share of a GPU for an actor; 0 = it plays on its processor. Default: what the learner leaves, in equal parts."""
     learners: int = 1
     """Learners that train one network together, each on a part of every batch."""
     learner_gpus: float | None = None

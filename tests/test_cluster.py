@@ -281,3 +281,49 @@ def test_the_command_trains_on_ray_resumes_in_one_process_and_resumes_on_ray(tmp
         assert len(ids) == len(set(ids)) > before
         before = len(ids)
     assert len({number // FIRST_PLAYER_ID for number in ids}) == 5  # threads, and two players of either start
+
+
+@pytest.mark.slow
+def test_two_learners_train_one_network_and_begin_again_together(tmp_path):
+    config = dataclasses.replace(TINY, actors=1, cluster=dataclasses.replace(TINY.cluster, learners=2))
+    run = open_run(tmp_path, config)
+    until(run, lambda: run.steps >= 20)
+    run.save(1.0)
+    assert len(run.crew.trainer_processes) == 2
+    os.kill(run.crew.trainer_processes[1].process, signal.SIGKILL)
+    until(run, lambda: run.crew.attendance.trainers_lost == 1)
+    steps = run.steps
+    until(run, lambda: run.steps >= steps + 20)
+    assert run.crew.standing.samples == run.steps * 32  # each takes half of a batch
+    run.close()
+
+
+def test_a_batch_that_learners_cannot_share_is_refused_before_ray_starts(tmp_path):
+    config = dataclasses.replace(TINY, cluster=dataclasses.replace(TINY.cluster, learners=3))
+    with pytest.raises(ConfigError, match="cannot be shared by 3 learners"):
+        open_run(tmp_path, config)
+
+
+@pytest.mark.slow
+def test_players_join_and_leave_with_machines(tmp_path):
+    from ray.cluster_utils import Cluster as Nodes
+
+    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 3, "object_store_memory": 100 << 20})
+    run = open_run(tmp_path, dataclasses.replace(TINY, actors=0, ray_address=nodes.address))
+    crew = run.crew
+    until(run, lambda: run.log.games > 100)
+    assert crew.attendance.wanted == 1  # a core is the trainer's, one for matches
+    joined = nodes.add_node(num_cpus=2, object_store_memory=100 << 20)
+    until(run, lambda: all(place.played for place in crew._players) and len(crew.player_processes()) == 3)
+    assert len({here.node for here in crew.player_processes().values()}) == 2
+    nodes.remove_node(joined)
+    until(run, lambda: crew.attendance.lost == 2 and crew.attendance.wanted == 1)
+    seen = run.log.games
+    until(run, lambda: run.log.games > seen + 100)
+    finish(run)
+    run.save(1.0)
+    ids = [record.id for record in run.log.records()]
+    assert len(ids) == len(set(ids))
+    assert {record.id // FIRST_PLAYER_ID for record in crew.in_progress()[0]} >= {1, 2, 3} - {i >> 32 for i in ids}
+    run.close()
+    nodes.shutdown()
