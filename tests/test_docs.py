@@ -131,12 +131,12 @@ def test_every_flag_that_is_named_exists(doc: str) -> None:
             assert re.search(re.escape(flags(line)[0]) + r"(?![\w-])", everything), f"{doc}: {line}"
 
 
-def test_every_message_that_is_explained_is_one(doc: str = "SCALING.md") -> None:
+def test_every_message_that_is_explained_is_one() -> None:
     """A quoted message begins a row of a table; it stands in the sources, as one piece of text."""
     trees = [ast.parse(text(f"selfplay/{name}.py")) for name in ("report", "cluster")]
     said = [node.value for tree in trees for node in ast.walk(tree)
             if isinstance(node, ast.Constant) and isinstance(node.value, str)]  # fmt: skip
-    explained = re.findall(r'^\| "([^"]+)" \|', text(doc), re.MULTILINE)
+    explained = re.findall(r'^\| "([^"]+)" \|', text("SCALING.md"), re.MULTILINE)
     assert len(explained) > 5
     assert [message for message in explained if not any(message in one for one in said)] == []
 
