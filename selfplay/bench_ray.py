@@ -15,13 +15,14 @@ from rlcore import __version__
 from rlcore.config import NetworkConfig, SearchConfig
 from rlcore.game import Game
 from selfplay import feed
-from selfplay.cluster import Cluster, pack, unpack
+from selfplay.cluster import Cluster
 from selfplay.config import ActorConfig, Config, LearnerConfig
 from selfplay.crew import Past
 from selfplay.figures import Figure, beside, measured
 from selfplay.log import GameLog
 from selfplay.peers import Peer
 from selfplay.record import split
+from selfplay.remote import pack, unpack
 
 __all__ = ["bench_ingest_ray", "bench_ray"]
 

@@ -20,6 +20,7 @@ from selfplay.config import ConfigError
 from selfplay.crew import FIRST_PLAYER_ID
 from selfplay.log import GameLog
 from selfplay.record import RecordError
+from selfplay.remote import pack, unpack
 from selfplay.run import Run
 
 ray = pytest.importorskip("ray", reason="players on Ray are not tested: pip install ray")
@@ -86,15 +87,13 @@ def test_players_pause_while_the_learner_is_too_far_behind(run):
 
 
 def test_a_damaged_block_of_games_is_refused(run):
-    from selfplay import cluster
-
     plays(run)
     records = list(run.log.records())[:3]
-    block = cluster.pack(records)
-    assert [record.id for record in cluster.unpack(block)] == [record.id for record in records]
+    block = pack(records)
+    assert [record.id for record in unpack(block)] == [record.id for record in records]
     for damaged in (block[:-1] + bytes([block[-1] ^ 1]), b"", block[:3]):
         with pytest.raises(RecordError, match="damaged"):
-            cluster.unpack(damaged)
+            unpack(damaged)
 
 
 def test_a_run_goes_on_in_one_process_and_back_on_ray(run, tmp_path):
