@@ -88,15 +88,14 @@ def command(folder: Path, *more: str) -> list[str]:
 
 
 def begin(folder: Path, *more: str, **options: object) -> subprocess.Popen[bytes]:
-    """The command in a process of its own; what it says goes to ``said.txt`` in its folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """The command in a process of its own; what it says goes to a file beside its folder, see ``said``."""
     flags = command(folder, "--checkpoint-minutes", "0.02", *more)
-    with (folder / "said.txt").open("ab") as output:
+    with folder.with_suffix(".txt").open("ab") as output:
         return subprocess.Popen(flags, stdout=output, stderr=output, stdin=subprocess.DEVNULL, **options)
 
 
 def said(folder: Path) -> str:
-    return (folder / "said.txt").read_text(encoding="utf-8")
+    return folder.with_suffix(".txt").read_text(encoding="utf-8")
 
 
 def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes] | None = None, seconds: float = 240.0):
