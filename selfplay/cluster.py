@@ -161,6 +161,8 @@ def _reason(error: BaseException) -> str:
         return "it did not answer"
     if isinstance(error, gone.RayTaskError):
         return str(error.cause or error).strip().splitlines()[-1]
+    if "creation task" in str(error):  # it came, and failed at once: rlcore is missing there, or another version
+        return str(error).strip().splitlines()[-1].strip()
     return "its process or its machine is gone"
 
 

@@ -113,9 +113,11 @@ def to_tensors(arrays: dict[str, Any]) -> dict[str, torch.Tensor]:
 
 def _settle() -> Hello:
     """One thread a process; Ctrl-C in the terminal is the driver's, who brings everything home first."""
+    import ray  # is there already, in a process that it has started
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    return Hello(os.getpid(), os.environ["RAY_NODE_ID"])
+    return Hello(os.getpid(), ray.get_runtime_context().get_node_id())
 
 
 class Player:
