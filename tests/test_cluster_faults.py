@@ -88,8 +88,8 @@ def test_a_killed_player_is_replaced_and_its_games_are_taken_up(run):
 
 def test_a_killed_trainer_goes_on_from_the_newest_checkpoint(run):
     plays(run)
-    run.save(1.0)
-    saved, version, lost = run.steps, run.crew.standing.version, run.crew.attendance.trainers_lost
+    saved = checkpoint.load(run.save(1.0)).state["learner"]["steps"]
+    version, lost = run.crew.standing.version, run.crew.attendance.trainers_lost
     plays(run)
     seen = run.log.positions
     os.kill(run.crew.trainer_processes[0].process, signal.SIGKILL)
