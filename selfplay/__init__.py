@@ -13,7 +13,6 @@ In the order of dependence:
     gamefile        the finished games as text
     report          progress in lines, alarms, summary
     picture         the live screen, and the picture at the end
-    run             a run's folder and parts; one round of it; going on after a kill
     openings        how games of a match begin: a file, common ones, random moves
     adjudication    games that a match ends by its players' scores
     arena           matches of our own players side by side, scores with intervals
@@ -23,7 +22,14 @@ In the order of dependence:
     progress        a bar for what takes long
     evaluate        how near an engine is to perfect play; the same while it trains
     curves          pictures of that
+    trainer         window, learner and published weights
+    crew            who plays and learns: the contract, and threads of one process
+    remote          what runs in the processes of a cluster, and what travels
+    cluster         the crew on Ray: players and a trainer in processes of their own, on many machines
+    run             a run's folder, what is counted there, and going on after a kill
     loop            rounds until the time is up, and the end
+    audit           the books of a run: what must hold of its folder, whatever died
+    soak            a run on Ray whose processes die all the time
     presets         settings that belong together, by machine and game
     elo             what a score says of strength; a test that ends a match
     referee         a game with an outside program: clocks, endings, blame

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from rlcore import __version__
 from rlcore.config import NetworkConfig, SearchConfig
 from rlcore.game import Game
 from selfplay import feed
-from selfplay.cluster import Cluster, pack, unpack
+from selfplay.cluster import Cluster
 from selfplay.config import ActorConfig, Config, LearnerConfig
 from selfplay.crew import Past
 from selfplay.figures import Figure, beside, measured
 from selfplay.log import GameLog
 from selfplay.peers import Peer
 from selfplay.record import split
+from selfplay.remote import pack, unpack
 
 __all__ = ["bench_ingest_ray", "bench_ray"]
 
@@ -31,11 +32,14 @@ STEPS = 1000  # of a call at most
 TINY = NetworkConfig(blocks=1, channels=8, value_hidden=8)
 
 
-def _crew(game: Game, **settings: Any) -> Cluster:
-    """A new run's crew, without its folder."""
-    config = Config(game=game.name, network=TINY, **settings)  # type: ignore[arg-type]
+@contextmanager
+def _crew(game: Game, **settings: Any) -> Iterator[Cluster]:
+    """A new run's crew, without the run."""
     past = Past(None, [], 0, set())
-    return Cluster(game, config, past, lambda: past, lambda line: None)
+    with tempfile.TemporaryDirectory() as folder:
+        config = Config(game=game.name, run_dir=Path(folder), network=TINY, **settings)  # type: ignore[arg-type]
+        with closing(Cluster(game, config, past, lambda: past, lambda line: None)) as crew:
+            yield crew
 
 
 def bench_ray(game: Game, rounds: int) -> Iterator[Figure]:
@@ -52,8 +56,11 @@ def _playing(game: Game, players: int) -> float:
     """From the first answers of all to the last ones."""
     learner = LearnerConfig(reuse=0.0)
     actor = ActorConfig(random_plies=0, cache_positions=0)
-    crew = _crew(game, actors=players, actor=actor, learner=learner, search=SearchConfig(simulations=32))
-    with closing(crew), ThreadPoolExecutor(1) as pool:
+    search = SearchConfig(simulations=32)
+    with (
+        _crew(game, actors=players, actor=actor, learner=learner, search=search) as crew,
+        ThreadPoolExecutor(1) as pool,
+    ):
         while True:  # until all have begun and compiled
             crew.accept(crew.round(pool)[0])
             attendance = crew.attendance
@@ -75,8 +82,11 @@ def bench_ingest_ray(game: Game, rounds: int) -> Iterator[Figure]:
     learner = LearnerConfig(
         batch_size=feed.BATCH, reuse=1 / feed.PLIES, window_min=feed.POSITIONS, window_max=feed.POSITIONS
     )
-    crew = _crew(game, actors=1, learner=learner)  # its player is never asked to play
-    with closing(crew), tempfile.TemporaryDirectory() as folder, GameLog(Path(folder) / "log", game.name) as log:
+    with (
+        _crew(game, actors=1, learner=learner) as crew,  # its player is never asked to play
+        tempfile.TemporaryDirectory() as folder,
+        GameLog(Path(folder) / "log", game.name) as log,
+    ):
         stream = feed.blocks(game)
         process = crew.trainer_processes[0].process
         calls: deque[Any] = deque()

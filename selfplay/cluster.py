@@ -20,39 +20,46 @@ import os
 import shutil
 import signal
 import socket
-import struct
 import tempfile
 import threading
 import time
-import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
-import games
-from rlcore.checkpoint import Checkpoint
-from rlcore.evaluators import NetworkEvaluator
 from rlcore.game import Game
 from rlcore.jit import Array
 from rlcore.networks import ResNet
-from selfplay.actor import Actor
 from selfplay.arena import Match
 from selfplay.config import Config, ConfigError
-from selfplay.crew import FIRST_PLAYER_ID, Attendance, Past, View, figures, games_going_on, playing_evaluator
-from selfplay.evaluate import Judge
+from selfplay.crew import FIRST_PLAYER_ID, Attendance, Past, View, figures, games_going_on
 from selfplay.exact import Totals
 from selfplay.learner import NonFiniteError, StepLosses
-from selfplay.parallel import Group, free_address, share_of
+from selfplay.parallel import share_of
 from selfplay.record import GameRecord, RecordError, join, split
-from selfplay.strength import OPPONENTS, Opponent, check_against, new_network
-from selfplay.trainer import Standing, Trainer, choose_device
+from selfplay.remote import (
+    Arrays,
+    Hello,
+    Played,
+    Player,
+    Teacher,
+    check_against_opponent,
+    judge,
+    pack,
+    to_arrays,
+    to_tensors,
+    unpack,
+)
+from selfplay.strength import OPPONENTS, new_network
+from selfplay.trainer import Standing, choose_device
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is imported: it reports nothing to its makers
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # and warns of a change that does not concern us
@@ -75,224 +82,12 @@ _CHUNK = 16 << 20  # bytes of games of the past that are sent at once
 _LEAST_STORE = 80  # megabytes; Ray refuses less
 _MEGABYTE = 1 << 20
 
-Arrays = dict[str, Array]
 _LOST = (gone.RayError, gone.GetTimeoutError)
 _FATAL = (ConfigError, NonFiniteError, FloatingPointError, MemoryError)  # errors that a new process would repeat
 
 
 class ClusterError(ConfigError):
     """The cluster cannot be had, or whatever is started in it dies."""
-
-
-# --- what travels ----------------------------------------------------------------------------------------------------
-
-
-class Weights(NamedTuple):
-    """What is played with."""
-
-    version: int
-    arrays: Arrays
-    calibration: Array
-    """See ``Trainer.calibrate``."""
-
-
-class Played(NamedTuple):
-    """What a player tells beside its block of finished games."""
-
-    figures: dict[str, float]
-    """See ``crew.figures``; since the player began."""
-    view: View
-    positions: int
-    """Trainable ones of the games in progress."""
-    progress: tuple[bytes, bytes] | None
-    """Games in progress, joined, and their generators' states, where asked for."""
-    name: str
-    """Of what runs the network."""
-
-
-class Hello(NamedTuple):
-    """Where a process runs."""
-
-    process: int
-    node: str
-
-
-def pack(records: Iterable[GameRecord]) -> bytes:
-    """Finished games as a block: a checksum of all that follows, and the records end to end."""
-    games_played = join(records)
-    return struct.pack("<I", zlib.crc32(games_played)) + games_played
-
-
-def unpack(block: bytes) -> list[GameRecord]:
-    """The games in a block.
-
-    Raises:
-        RecordError: it is damaged.
-    """
-    if len(block) < 4 or struct.unpack_from("<I", block)[0] != zlib.crc32(memoryview(block)[4:]):
-        raise RecordError(f"a block of {len(block)} bytes of games is damaged: its checksum does not fit")
-    return split(memoryview(block)[4:])
-
-
-def _to_arrays(tensors: dict[str, Any]) -> Arrays:
-    return {name: torch.as_tensor(value).detach().cpu().numpy() for name, value in tensors.items()}
-
-
-def _to_tensors(arrays: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """Copies, as arrays from the object store are shared by all and may not be written to."""
-    return {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
-
-
-# --- in processes of their own ---------------------------------------------------------------------------------------
-
-
-def _settle() -> Hello:
-    """One thread a process; Ctrl-C in the terminal is the driver's, who brings everything home first."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    return Hello(os.getpid(), ray.get_runtime_context().get_node_id())
-
-
-class Player:
-    """An actor and its evaluator; number ``number`` of the run."""
-
-    def __init__(
-        self, config: Config, device: str, number: int, first_games: bool, progress: tuple[bytes, bytes]
-    ) -> None:
-        self._here = _settle()
-        self.game, self.config, self.device = games.load(config.game), config, torch.device(device)
-        first = number * FIRST_PLAYER_ID
-        opened = first + config.actor.games if first_games else 0
-        self.actor = Actor(self.game, config, count(first), opened)
-        self.actor.restore(split(progress[0]), np.frombuffer(progress[1], np.uint64))
-        self.network = new_network(self.game, config)
-        self.words: Array = np.zeros(0)
-        self.evaluator: NetworkEvaluator | None = None
-
-    def hello(self) -> Hello:
-        return self._here
-
-    def play(self, weights: Weights | None, seconds: float, keep: bool) -> tuple[bytes, Played]:
-        """Play plies until ``seconds`` are over, none where they are 0; returns the games finished, see ``pack``.
-
-        Args:
-            weights: to play with from now on; None = as before.
-            keep: whether to return the games in progress, too.
-        """
-        end = time.perf_counter() + seconds
-        if weights is not None:
-            self._take(weights)
-        finished: list[GameRecord] = []
-        while time.perf_counter() < end:
-            assert self.evaluator is not None
-            finished += self.actor.play(self.evaluator, self.evaluator.version)
-        progress = None
-        if keep:
-            records, rng = self.actor.games_in_progress()
-            progress = (join(records), rng.tobytes())
-        return pack(finished), self._tell(progress)
-
-    def _take(self, weights: Weights) -> None:
-        self.network.load_state_dict(_to_tensors(weights.arrays))
-        self.words = np.array(weights.calibration)  # kernels know writable arrays
-        if self.evaluator is None:
-            self.evaluator = playing_evaluator(
-                self.game, self.config, self.network, self.device, weights.version, lambda: self.words, print
-            )
-        else:
-            self.evaluator.update(self.network, weights.version)
-
-    def _tell(self, progress: tuple[bytes, bytes] | None) -> Played:
-        actor, evaluators = self.actor, [] if self.evaluator is None else [self.evaluator]
-        builder, ply = actor.builders[0], max(int(actor.history.length[0]) - 1, 0)
-        view = View(actor.history.states[0, ply].copy(), 0 if builder is None else builder.id, ply,
-                    actor.root_values[:, 0].copy())  # fmt: skip
-        name = "" if self.evaluator is None else self.evaluator.name
-        return Played(figures([actor], evaluators), view, actor.positions_in_progress(), progress, name)
-
-
-class Teacher:
-    """A trainer in a process of its own; number ``rank`` of those that train one network together."""
-
-    def __init__(self, config: Config, device: str, rank: int) -> None:
-        self._here = _settle()
-        self.config, self.device, self.rank = config, choose_device(device), rank
-        self.trainer: Trainer
-        self._handed: int | None = None  # the version handed out last
-
-    def hello(self) -> Hello:
-        return self._here
-
-    def address(self) -> str:
-        """Where the others can meet this one."""
-        return free_address(ray.util.get_node_ip_address())
-
-    def begin(self, address: str | None) -> None:
-        """Make the trainer; with an address, together with the others."""
-        group, settings = None, self.config.cluster
-        if address is not None:
-            group = Group(self.rank, settings.learners, address, self.device, settings.timeout_seconds)
-        self.trainer = Trainer(games.load(self.config.game), self.config, self.device, group)
-
-    def fill(self, block: bytes, before: int | None) -> None:
-        """Take games of the past; ``before`` positions were made in games older than the first of them."""
-        window = self.trainer.window
-        self.trainer.fill(unpack(block), window.total if before is None else before)
-
-    def resume(self, saved: Checkpoint | None, version: int) -> Standing:
-        """Go on from a checkpoint with arrays; weights get number ``version`` at least."""
-        if saved is not None:
-            tensors = {group: _to_tensors(arrays) for group, arrays in saved.tensors.items()}
-            saved = saved._replace(tensors=tensors)
-        self.trainer.resume(saved)
-        self.trainer.version = max(self.trainer.version, version)
-        return self.trainer.standing
-
-    def work(self, most: int, *blocks: bytes) -> tuple[tuple[Standing, StepLosses | None], Weights | None]:
-        """Take finished games, then gradient steps that are due, ``most`` at most; new weights where there are some."""
-        for block in blocks:
-            self.trainer.take(unpack(block))
-        due = min(self.trainer.learner.steps_due(), most) if self.trainer.window.positions else 0
-        losses = self.trainer.train(max(due, 0))
-        self.trainer.publish_if_due()
-        weights = None
-        if self.rank == 0 and self.trainer.version != self._handed:
-            self._handed = self.trainer.version
-            arrays = _to_arrays(self.trainer.published.state_dict())
-            weights = Weights(self._handed, arrays, self.trainer.calibrate())
-        return (self.trainer.standing, losses), weights
-
-    def average(self) -> tuple[int, Arrays]:
-        """Steps, and the averaged weights that have come of them."""
-        learner = self.trainer.learner
-        return learner.steps, _to_arrays(learner.average.state_dict())
-
-    def save(self) -> tuple[dict[str, Arrays], dict[str, Any], dict[str, bytes]]:
-        """See ``Trainer.save``."""
-        tensors, state, blobs = self.trainer.save()
-        return {group: _to_arrays(named) for group, named in tensors.items()}, state, blobs
-
-
-def _judge(config: Config, version: int, arrays: Arrays) -> dict[str, Totals]:
-    """A task: see ``Judge.totals``."""
-    _settle()
-    game = games.load(config.game)
-    network = new_network(game, config)
-    network.load_state_dict(_to_tensors(arrays))
-    judge = Judge(game, config, network)
-    return judge.totals()
-
-
-def _check_against(config: Config, opponent: Opponent, games_each: int, arrays: Arrays) -> Match:
-    """A task: see ``strength.check_against``."""
-    _settle()
-    game = games.load(config.game)
-    network = new_network(game, config)
-    network.load_state_dict(_to_tensors(arrays))
-    return check_against(opponent, game, config, network, games_each)
-
-
-# --- the driver's side -----------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -330,11 +125,11 @@ class RemoteJudge:
         self._config, self._taken = config, (0, Arrays())
 
     def take(self, network: ResNet, version: int) -> None:
-        self._taken = (version, _to_arrays(network.state_dict()))
+        self._taken = (version, to_arrays(network.state_dict()))
 
     def totals(self, cancelled: Callable[[], bool] = lambda: False) -> dict[str, Totals]:
         version, arrays = self._taken
-        task = ray.remote(num_cpus=1, max_retries=0)(_judge).remote(self._config, version, arrays)
+        task = ray.remote(num_cpus=1, max_retries=0)(judge).remote(self._config, version, arrays)
         return _await(task, cancelled)
 
 
@@ -366,6 +161,8 @@ def _reason(error: BaseException) -> str:
         return "it did not answer"
     if isinstance(error, gone.RayTaskError):
         return str(error.cause or error).strip().splitlines()[-1]
+    if "creation task" in str(error):  # it came, and failed at once: rlcore is missing there, or another version
+        return str(error).strip().splitlines()[-1].strip()
     return "its process or its machine is gone"
 
 
@@ -386,7 +183,7 @@ class Cluster:
         self.game, self.config, self._reopen, self._tell = game, config, reopen, tell
         self._ids = past.ids
         share_of(config.learner, config.cluster.learners)  # raises where that cannot be
-        self._spill: Path | None = None
+        self._spill = config.folder().resolve() / "spilled"  # by Ray, where the object store is full
         self._players: list[_Place] = []
         self._trainers: list[Any] = []
         self._start_ray()
@@ -405,12 +202,15 @@ class Cluster:
         began, handlers = time.perf_counter(), {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
         common = {"log_to_driver": False, "logging_level": "error"}
         mask = os.umask(0o077)  # Ray's token is nobody else's business
+        shutil.rmtree(self._spill, ignore_errors=True)  # of a start that was killed
+        said: list[str] = []
         try:
             if config.ray_address:
                 _check_address(config.ray_address)
-                ray.init(address=config.ray_address, **common)
+                with _overheard(said):
+                    ray.init(address=config.ray_address, **common)
             else:
-                self._spill = Path(tempfile.mkdtemp(prefix="rlcore-spill-"))
+                self._spill.mkdir()
                 gpus = torch.cuda.device_count() if choose_device(config.device).type == "cuda" else 0
                 ray.init(
                     address="local",  # never one that happens to run here
@@ -422,8 +222,10 @@ class Cluster:
                     _node_ip_address="127.0.0.1",
                     **common,
                 )
-        except (OverflowError, OSError, RuntimeError, ValueError) as error:
+        except (OverflowError, OSError, RuntimeError, ValueError, gone.RayError) as error:
             line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            if any("InvalidAuthToken" in one for one in said):
+                line = "its token is another one than here, see SCALING.md (RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token)"
             raise ClusterError(f"Ray cannot be started {where}: {line}") from None
         finally:
             os.umask(mask)
@@ -505,7 +307,7 @@ class Cluster:
             before = None
         saved = past.saved
         if saved is not None:
-            saved = saved._replace(tensors={group: _to_arrays(named) for group, named in saved.tensors.items()})
+            saved = saved._replace(tensors={group: to_arrays(named) for group, named in saved.tensors.items()})
         saved = ray.put(saved)
         self._resumed = [trainer.resume.remote(saved, self._version + 1) for trainer in self._trainers]
         self._work: deque[tuple[Any, Any]] = deque()
@@ -532,7 +334,10 @@ class Cluster:
                 return
             if not said and time.perf_counter() - began > 2 * _PATIENCE_SECONDS:
                 said = True
-                self._tell(f"The trainer waits for room: it takes one core and {self._trainer_gpu_share:g} GPU.")
+                self._tell(
+                    "The trainer is not there yet: the machine is slow, or there is no room. It takes one core and "
+                    f"{self._trainer_gpu_share:g} GPU."
+                )
 
     def _lose_trainer(self, error: BaseException) -> None:
         """Start another in its place, from the newest checkpoint and the log."""
@@ -733,8 +538,10 @@ class Cluster:
         late = [place for place in pending if now - place.started > _PATIENCE_SECONDS]
         if late and not self._said_no_room:
             self._said_no_room = True
-            self._tell(f"{len(late)} of {wanted} players wait for room: each takes {self.config.cluster.cpus:g} "
-                       f"processor cores and {self._gpu_share:g} GPU. They start when there is some.")  # fmt: skip
+            self._tell(
+                f"{len(late)} of {wanted} players are not there yet: they start when there is room. Each takes "
+                f"{self.config.cluster.cpus:g} processor cores and {self._gpu_share:g} GPU."
+            )
 
     # --- the crew ----------------------------------------------------------------------------------------------------
 
@@ -840,7 +647,7 @@ class Cluster:
 
     def weights(self) -> tuple[int, ResNet]:
         steps, arrays = self._ask_trainer("average")
-        self._network.load_state_dict(_to_tensors(arrays))
+        self._network.load_state_dict(to_tensors(arrays))
         return steps, self._network
 
     def positions_in_progress(self) -> int:
@@ -882,8 +689,8 @@ class Cluster:
     def check_strength(self, games: int, progress: Callable[[str, int], None]) -> list[Match]:
         """The matches side by side, each a task."""
         _, network = self.weights()
-        task = ray.remote(num_cpus=1, max_retries=0)(_check_against)
-        arrays = ray.put(_to_arrays(network.state_dict()))
+        task = ray.remote(num_cpus=1, max_retries=0)(check_against_opponent)
+        arrays = ray.put(to_arrays(network.state_dict()))
         for place in self._players:  # their cores are free for this
             _kill(place.actor)
         tasks = [task.remote(self.config, opponent, games, arrays) for opponent in OPPONENTS]
@@ -901,8 +708,7 @@ class Cluster:
             for place in self._players:
                 _kill(place.actor)
         ray.shutdown()
-        if self._spill is not None:
-            shutil.rmtree(self._spill, ignore_errors=True)
+        shutil.rmtree(self._spill, ignore_errors=True)
 
 
 def _check_address(address: str) -> None:
@@ -913,6 +719,21 @@ def _check_address(address: str) -> None:
     if not host or "/" in host or not port.isdigit():
         raise ValueError(f"an address is HOST:PORT or auto, not {address}")
     socket.create_connection((host, int(port)), timeout=_ADDRESS_SECONDS).close()
+
+
+@contextmanager
+def _overheard(said: list[str]) -> Iterator[None]:
+    """Add what goes to standard error meanwhile, from whatever code, to these lines instead."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            said += file.read().decode(errors="replace").splitlines()
 
 
 def _kill(actor: Any) -> None:

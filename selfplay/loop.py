@@ -388,5 +388,5 @@ def train(config: Config, report: Report) -> None:
         matches = loop.check_strength(stop)
         report.finish(status, matches, loop.draw(matches), run.how_to_go_on())
     finally:
-        stop.restore()
         run.close()
+        stop.restore()

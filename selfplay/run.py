@@ -68,13 +68,13 @@ class Run:
             place = f"checkpoint {past.saved.name} of {self.folder}"
             self._check_settings(parse_config(past.saved.state["config"], place))
         self._note(past.records)
+        self.metrics = Metrics(self.folder)
         self.crew = self._make_crew(past)
         if past.saved is not None:
             self._restore(past.saved)
         self.milestones = Milestones(self.folder, self.steps, report.line)
         self.game_file = self._open_game_file()
         self._writing: Future[None] | None = None
-        self.metrics = Metrics(self.folder)
         self.metrics.rewind(self.steps)
         self._write_config()
 

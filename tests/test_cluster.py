@@ -8,92 +8,22 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
+from cluster_help import ROOT, TINY, command, ends, finish, open_run, plays, until
 
 import games
-from rlcore.config import NetworkConfig, SearchConfig
 from rlcore.game import new_history
-from selfplay.config import ActorConfig, ClusterConfig, Config, ConfigError, LearnerConfig
+from selfplay.config import ConfigError
 from selfplay.crew import FIRST_PLAYER_ID
 from selfplay.log import GameLog
 from selfplay.record import RecordError
+from selfplay.remote import pack, unpack
 from selfplay.run import Run
 
 ray = pytest.importorskip("ray", reason="players on Ray are not tested: pip install ray")
-
-ROOT = Path(__file__).resolve().parent.parent
-TINY = Config(
-    game="tic_tac_toe",
-    actors=2,
-    max_minutes=0.0,
-    strength_games=0,
-    exact_minutes=0.0,
-    seed=3,
-    actor=ActorConfig(games=16, max_plies=9, random_plies=4, cache_positions=0),
-    search=SearchConfig(simulations=4, considered=4),
-    network=NetworkConfig(blocks=1, channels=8, value_hidden=8),
-    learner=LearnerConfig(batch_size=32, publish_steps=4, warmup_steps=2),
-    cluster=ClusterConfig(call_seconds=0.2, store_megabytes=100),
-)
-FLAGS = """
-    --game tic_tac_toe --strength-games 0 --exact-minutes 0 --seed 3
-    --actor.threads 1 --actor.games 16 --actor.max-plies 9 --actor.random-plies 4 --actor.cache-positions 0
-    --search.simulations 4 --search.considered 4
-    --network.blocks 1 --network.channels 8 --network.value-hidden 8
-    --learner.batch-size 32 --learner.publish-steps 4 --learner.warmup-steps 2 --cluster.call-seconds 0.2
-"""
-
-
-class Lines:
-    """Takes the place of a display; keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def line(self, text: str) -> None:
-        self.lines.append(text)
-
-
-def open_run(folder: Path, config: Config = TINY) -> Run:
-    return Run(games.load(config.game), dataclasses.replace(config, run_dir=folder), Lines())
-
-
-def until(run: Run, condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    """Rounds until something has happened."""
-    end = time.monotonic() + seconds
-    with ThreadPoolExecutor(3) as pool:
-        while not condition():
-            run.round(pool)
-            assert time.monotonic() < end, f"it did not happen in time: {run.report.lines}"
-
-
-def finish(run: Run) -> None:
-    with ThreadPoolExecutor(3) as pool:
-        run.finish(pool)
-
-
-def plays(run: Run) -> None:
-    """Both players are there, games come home, steps are taken, all is where it should be."""
-    more, steps = run.log.games + 100, run.steps + 5
-    until(run, lambda: run.log.games >= more and run.steps >= steps and len(run.crew.player_processes()) == 2)
-
-
-def ends(process: int, seconds: float = 30.0) -> bool:
-    """Whether a process ends, or is nobody's any more."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except OSError:
-            return True
-        time.sleep(0.1)
-    return False
 
 
 @pytest.fixture(scope="module")
@@ -146,37 +76,6 @@ def test_what_players_do_is_counted_and_shown(run):
         assert "players 2 of 2" in report.stream.getvalue()
 
 
-def test_a_killed_player_is_replaced_and_no_game_counts_twice(run):
-    plays(run)
-    lost = run.crew.attendance.lost
-    number, here = next(iter(run.crew.player_processes().items()))
-    os.kill(here.process, signal.SIGKILL)
-    until(run, lambda: run.crew.attendance.lost == lost + 1)
-    plays(run)
-    assert number not in run.crew.player_processes()
-    assert [line for line in run.report.lines if line.startswith(f"Player {number} was lost")]
-    ids = [record.id for record in run.log.records()]
-    assert len(ids) == len(set(ids))
-    # The dead player's games were taken up: but for those begun since its last snapshot none is missing.
-    mine = sorted(number for number in (i - number * FIRST_PLAYER_ID for i in ids) if 0 <= number < FIRST_PLAYER_ID)
-    assert mine[: len(mine) // 2] == list(range(len(mine) // 2))
-
-
-def test_a_killed_trainer_goes_on_from_the_newest_checkpoint(run):
-    plays(run)
-    run.save(1.0)
-    saved, version = run.steps, run.crew.standing.version
-    plays(run)
-    logged = run.log.positions
-    os.kill(run.crew.trainer_processes[0].process, signal.SIGKILL)
-    until(run, lambda: run.crew.attendance.trainers_lost == 1)
-    assert saved <= run.steps <= saved + 200
-    assert logged <= run.crew.standing.positions <= run.log.positions  # its window comes from the log
-    assert run.crew.standing.version > version  # numbers of weights that players may still have are not given again
-    plays(run)
-    assert len([line for line in run.report.lines if "another goes on from checkpoint" in line]) == 1
-
-
 def test_players_pause_while_the_learner_is_too_far_behind(run):
     crew = run.crew
     plays(run)
@@ -187,21 +86,14 @@ def test_players_pause_while_the_learner_is_too_far_behind(run):
     plays(run)
 
 
-def test_a_damaged_block_is_dropped_and_its_player_replaced(run):
-    from selfplay import cluster
-
+def test_a_damaged_block_of_games_is_refused(run):
     plays(run)
-    block = bytearray(cluster.pack(list(run.log.records())[:3]))
-    assert [record.id for record in cluster.unpack(bytes(block))] == [r.id for r in list(run.log.records())[:3]]
-    block[len(block) // 2] ^= 1
-    for damaged in (bytes(block), b"", bytes(block[:3])):
+    records = list(run.log.records())[:3]
+    block = pack(records)
+    assert [record.id for record in unpack(block)] == [record.id for record in records]
+    for damaged in (block[:-1] + bytes([block[-1] ^ 1]), b"", block[:3]):
         with pytest.raises(RecordError, match="damaged"):
-            cluster.unpack(damaged)
-    lost, place = run.crew.attendance.lost, run.crew._players[0]
-    until(run, lambda: bool(place.calls))
-    place.calls[0] = (ray.put(bytes(block)), place.calls[0][1])
-    until(run, lambda: run.crew.attendance.lost == lost + 1)
-    plays(run)
+            unpack(damaged)
 
 
 def test_a_run_goes_on_in_one_process_and_back_on_ray(run, tmp_path):
@@ -230,10 +122,6 @@ def test_a_run_goes_on_in_one_process_and_back_on_ray(run, tmp_path):
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
-
-
-def command(folder: Path, *more: str) -> list[str]:
-    return [sys.executable, str(ROOT / "scripts" / "selfplay.py"), "--run-dir", str(folder), *FLAGS.split(), *more]
 
 
 def test_in_one_process_ray_is_not_imported(tmp_path):
