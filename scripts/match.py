@@ -1,5 +1,6 @@
 """Play a match between two engines."""
 
+import contextlib
 import signal
 import sys
 from dataclasses import dataclass
@@ -63,7 +64,9 @@ class Settings:
 
 def main() -> int:
     s = tyro.cli(Settings)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that programs are ended then, too
+    for name in ("SIGTERM", "SIGHUP"):  # so that programs are ended then, too
+        if hasattr(signal, name) and signal.getsignal(number := getattr(signal, name)) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         from games import UnknownGame, load
         from selfplay import match
@@ -85,9 +88,12 @@ def main() -> int:
         print(match.run(load(s.game), engines, settings))
         return 0
     except KeyboardInterrupt as stopped:
-        print(stopped, end="\n" if str(stopped) else "")
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print(stopped, end="\n" if str(stopped) else "", flush=True)
         return 130
     except (ConfigError, UnknownGame) as error:
+        if isinstance(error, match.NotSaved):
+            print(error.result)
         print(f"match: {error}", file=sys.stderr)
         return 2
 

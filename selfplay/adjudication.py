@@ -3,10 +3,9 @@
 How often a score must be seen, and from which move on, is as in fishtest, where Stockfish is tested.
 """
 
-import math
 from typing import NamedTuple
 
-__all__ = ["NEVER", "Adjudication", "Opinions", "Verdict", "centipawns"]
+__all__ = ["NEVER", "Adjudication", "Opinions", "Verdict"]
 
 _LOST_MOVES = 3
 _DRAWN_MOVES = 8
@@ -24,11 +23,6 @@ class Adjudication(NamedTuple):
 
 
 NEVER = Adjudication()
-
-
-def centipawns(value: float) -> float:
-    """What a value in [-1, 1] would be as a score; the formula of lc0, 111.7 tan(1.5621 value)."""
-    return 111.7 * math.tan(1.5621 * value)
 
 
 class Verdict(NamedTuple):

@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agents.engine.uci import centipawns
 from agents.players import Player
 from rlcore.game import Game, new_history
 from rlcore.jit import Array
 from rlcore.rng import seed_of
-from selfplay.adjudication import NEVER, Adjudication, Opinions, centipawns
+from selfplay.adjudication import NEVER, Adjudication, Opinions
 from selfplay.openings import Opening, random_openings
 
 __all__ = ["MAX_PLIES", "Match", "MatchGame", "interval", "play_games", "play_match", "summary", "wilson"]

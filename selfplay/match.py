@@ -11,10 +11,11 @@ import re
 import sys
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
+from io import FileIO
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from agents.engine.board import Board
 from agents.engine.clients import Limits, ProgramFailed, ProgramPlayer, parse_program
@@ -37,6 +38,7 @@ __all__ = [
     "EngineError",
     "Interrupted",
     "MatchSettings",
+    "NotSaved",
     "Sprt",
     "check",
     "openings_of",
@@ -92,6 +94,18 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C in a match; its text is the result until then."""
 
 
+class NotSaved(EngineError):
+    """The file of games can no longer be written, which ends a match; the file holds whole games.
+
+    Args:
+        result: until then, as lines of text.
+    """
+
+    def __init__(self, reason: str, result: str = "") -> None:
+        super().__init__(reason)
+        self.result = result
+
+
 def run(game: Game, engines: Sequence[str], settings: MatchSettings) -> str:
     """Play two engines against each other, with a progress bar where there is a terminal.
 
@@ -102,7 +116,8 @@ def run(game: Game, engines: Sequence[str], settings: MatchSettings) -> str:
         The result as lines of text.
 
     Raises:
-        EngineError: there are not two, one cannot be had, a number makes no sense, or the file cannot be written.
+        EngineError: there are not two, one cannot be had, a number makes no sense, or the file cannot be written;
+            ``NotSaved`` where games have been played.
         OpeningError: the openings cannot be had.
         Interrupted: by the user.
     """
@@ -115,15 +130,18 @@ def run(game: Game, engines: Sequence[str], settings: MatchSettings) -> str:
         file = stack.enter_context(_new_file(settings.save)) if settings.save else None
         try:
             for part in stack.enter_context(closing(parts)):
+                finished += part
                 if file is not None:
                     _save(file, game, names, part)
-                finished += part
                 if decision(finished, settings.sprt) is not None:
                     break
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, NotSaved) as error:
             done = f"Broken off after {len(finished)} of {settings.games} games."
             text = table(names, finished, described, settings.sprt) if finished else ""
-            raise Interrupted(f"{done}\n{text}".rstrip()) from None
+            result = f"{done}\n{text}".rstrip()
+            if isinstance(error, NotSaved):
+                raise NotSaved(str(error), result) from None
+            raise Interrupted(result) from None
     return table(names, finished, described, settings.sprt)
 
 
@@ -343,18 +361,21 @@ def _refereed(
 # --- the file of games -----------------------------------------------------------------------------------------------
 
 
-def _new_file(path: Path) -> IO[str]:
+def _new_file(path: Path) -> FileIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("x", encoding="utf-8", newline="\n")
+        return FileIO(path, "xb")  # without a buffer, which would be written once more when it is closed
     except OSError as error:
         raise EngineError(f"{path} cannot be written ({error.strerror})") from None
 
 
-def _save(file: IO[str], game: Game, names: tuple[str, str], games: Sequence[MatchGame]) -> None:
-    """Append games in the game's own format. There is no date, so that the same match is the same file."""
+def _save(file: FileIO, game: Game, names: tuple[str, str], games: Sequence[MatchGame]) -> None:
+    """Append games in the game's own format. There is no date, so that the same match is the same file.
+
+    Raises:
+        NotSaved: not all of them fit; no part of a game is left behind.
+    """
     moves_first, moves_second = view_class(game).sides
-    texts = []
     for one in games:
         by_turn = names if one.number % 2 == 0 else names[::-1]
         headers = {
@@ -368,9 +389,11 @@ def _save(file: IO[str], game: Game, names: tuple[str, str], games: Sequence[Mat
         if one.how in _TERMINATIONS:
             headers["Termination"] = _TERMINATIONS[one.how]
         start = None if one.opening.start == "startpos" else Board(game, one.opening.start).start
-        texts.append(game.write_game(one.actions, headers, one.ending, one.value, start))
-    try:
-        file.write("".join(texts))
-        file.flush()
-    except OSError as error:
-        raise EngineError(f"{file.name} cannot be written ({error.strerror})") from None
+        data, before = game.write_game(one.actions, headers, one.ending, one.value, start).encode(), file.tell()
+        try:
+            while data:
+                data = data[file.write(data) :]
+        except OSError as error:
+            with suppress(OSError):
+                file.truncate(before)
+            raise NotSaved(f"{file.name} cannot be written any further ({error.strerror})") from None

@@ -17,10 +17,11 @@ from agents.engine.clients import Answer, Limits, ProgramFailed
 from agents.engine.computer import TREE_BYTES
 from agents.engine.thinker import Brain, Thinker
 from agents.engine.time_control import Allowance, limits_of
+from agents.engine.uci import centipawns
 from agents.players import Player
 from rlcore.game import Game
 from rlcore.rng import seed_of
-from selfplay.adjudication import NEVER, Adjudication, Opinions, centipawns
+from selfplay.adjudication import NEVER, Adjudication, Opinions
 from selfplay.arena import MAX_PLIES, MatchGame
 from selfplay.openings import Opening
 

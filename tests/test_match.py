@@ -21,7 +21,7 @@ from agents.engine.clients import Limits, ProgramFailed
 from agents.players import RandomPlayer
 from games import GameName
 from selfplay import match, referee
-from selfplay.adjudication import Adjudication, Opinions, centipawns
+from selfplay.adjudication import Adjudication, Opinions
 from selfplay.arena import MatchGame, play_games, wilson
 from selfplay.elo import Sprt
 from selfplay.engines import EngineError, make_player
@@ -273,12 +273,6 @@ def test_eight_even_scores_of_both_draw_from_move_34_on() -> None:
     assert plies[0] == 76
 
 
-def test_a_value_in_centipawns() -> None:
-    assert centipawns(0.0) == 0.0
-    assert centipawns(-0.5) == pytest.approx(-110.8, abs=0.5)
-    assert 10_000 < centipawns(1.0) < 20_000
-
-
 class Gloomy(RandomPlayer):
     """Plays at random, and thinks it is as good as lost whenever it is asked about more than one game."""
 
@@ -381,9 +375,9 @@ def test_how_a_game_of_a_match_ended_in_words_of_pgn_and_csa(
     for game, move, wanted in ((CHESS, "f2f3", f'[Termination "{termination}"]\n'), (SHOGI, "7g7f", f"\n{csa}\n")):
         action = int(game.from_text(Board(game).state, move))
         played = MatchGame(0, Opening("", "startpos", ()), [action], game.Ending[ending], value, 0.5 - value / 2, how)
-        file = io.StringIO()
+        file = io.BytesIO()
         match._save(file, game, ("A", "B"), [played])
-        assert wanted in file.getvalue()
+        assert wanted in file.getvalue().decode()
 
 
 # --- what is wrong ---------------------------------------------------------------------------------------------------
@@ -479,9 +473,35 @@ def test_the_command_says_what_is_wrong(tmp_path) -> None:
         assert line.startswith("match: ")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="limits")
+def test_a_full_disk_ends_a_match_with_its_result_and_a_file_of_whole_games(tmp_path) -> None:
+    game = games.load("tic_tac_toe")
+    run(game, ["random", "perfect"], MatchSettings(games=2, opening_plies=1))  # with this, no kernels are written
+    arguments = ["--game", "tic_tac_toe", "--engine", "random", "--engine", "perfect", "--save", "games.txt"]
+    command = [sys.executable, str(ROOT / "scripts" / "match.py"), *arguments, "--games", "300", "--opening-plies", "1"]
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *command],  # blocks of 512 bytes
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout.startswith("Broken off after 128 of 300 games.\n")
+    assert sum(won_drawn_lost(done.stdout.partition("\n")[2])) == 128
+    assert done.stderr == "match: games.txt cannot be written any further (File too large)\n"
+    saved = (tmp_path / "games.txt").read_text()
+    assert 0 < len(saved) <= 8 * 512
+    whole = tmp_path / "whole.txt"
+    run(game, ["random", "perfect"], MatchSettings(games=300, opening_plies=1, save=whole))
+    beginnings = [at.start() for at in re.finditer(r"^\[Event ", whole.read_text(), re.MULTILINE)]
+    assert len(saved) in beginnings
+    assert whole.read_text().startswith(saved)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_match_that_is_broken_off_leaves_no_process(tmp_path, monkeypatch, number) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_match_that_is_broken_off_leaves_no_process(tmp_path, monkeypatch, name) -> None:
     monkeypatch.setenv("ROGUE_CHILD", str(tmp_path / "child"))
     arguments = ["--engine", f"cmd:{rogue('child', 2)}", "--engine", "random", "--nodes", "1", "--save", "games.pgn"]
     process = subprocess.Popen(
@@ -494,7 +514,7 @@ def test_a_match_that_is_broken_off_leaves_no_process(tmp_path, monkeypatch, num
     deadline = time.monotonic() + 120
     while not (child.exists() and child.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(number)
+    process.send_signal(signal.Signals[name])
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 130
     assert output.splitlines() == ["Broken off after 0 of 100 games."]

@@ -242,7 +242,7 @@ def test_hint_and_eval_come_from_the_search() -> None:
     assert "The engine would play Rd8# (d1d8)." in said
     assert re.search(r"White wins (\d+)%, draw \d+%, Black wins (\d+)%\.", said)
     assert "White wins by force in 1 move.\n" in said
-    assert re.search(r"play as it may go on:\n  Rd8#  100%\n  \S+ ", said)
+    assert re.search(r"play as it may go on:\n  Rd8#  100%\n\(", said)  # of the other moves nothing is known
     assert "Checkmate: White wins." in said
     figures = re.search(r"White wins (\d+)%, draw \d+%, Black wins (\d+)%\.", said)
     assert figures
@@ -283,7 +283,7 @@ def test_levels_in_simulations_and_in_seconds() -> None:
     assert re.search(r"Black plays \S+ \(", said)
     for wrong in ("0", "fast", "1.5", "-3", "100001", "9999s", "0s", "2 minutes", "1e3"):
         answer = session(f"level {wrong}", make_player(CHESS, "untrained", 1)).splitlines()[-1]
-        assert re.match("'.*' is no level: write 800|simulations must be 1 to 100,000|a move may take up to", answer), (
+        assert re.match("'.*' is no level: write 800|Simulations must be 1 to 100,000|A move may take up to", answer), (
             wrong
         )
     assert "does not think, so it has no levels" in session("level 800", RandomPlayer(CHESS))
@@ -345,6 +345,8 @@ def test_an_engine_plays_itself() -> None:
 def test_two_engines_and_a_person_are_one_too_many() -> None:
     with pytest.raises(ValueError, match="two engines play each other where you play neither side: add --side none"):
         play(CHESS, [RandomPlayer(CHESS)] * 2, "first", True)
+    with pytest.raises(ValueError, match="two engines can play each other, not 3"):
+        play(CHESS, [RandomPlayer(CHESS)] * 3, "none", True)
     small = games.load("tic_tac_toe")
     with pytest.raises(ValueError, match="nobody plays white in this game: it is x against o"):
         play(small, [RandomPlayer(small)], "white", True)
@@ -403,6 +405,25 @@ def test_save_writes_the_game_and_no_other_file(tmp_path) -> None:
     assert texts == ["e2e4", "e7e5"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits")
+def test_a_full_disk_leaves_the_file_that_was_saved_before(tmp_path) -> None:
+    import resource
+
+    session(f"e4;save {tmp_path}/game", Scripted("e7e5"))
+    first = (tmp_path / "game.pgn").read_text()
+    (tmp_path / "game.pgn").unlink()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(first), hard))
+    try:
+        typed = f"e4;save {tmp_path}/game;Nf3;Bc4;save {tmp_path}/game.pgn;save {tmp_path}/other"
+        said = session(typed, Scripted("e7e5 b8c6 f8c5"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert said.count("It cannot be saved there: File too large.\n") == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["game.pgn"]
+    assert (tmp_path / "game.pgn").read_text() == first
+
+
 def test_a_game_from_a_position_is_saved_with_it(tmp_path) -> None:
     session(f"g4;save {tmp_path}/game", Scripted("d8h4"), start=MATE_IN_ONE)
     (game,) = read_pgn((tmp_path / "game.pgn").read_text())
@@ -429,6 +450,15 @@ def test_a_loaded_game_that_the_rules_have_ended_is_over(tmp_path) -> None:
     assert "Checkmate: Black wins.\nLoaded 2 moves of 'Human' against 'a script'.\n" in said
     assert "> e4\nThe game is over." in said
     assert "2. e4      d5" in said
+
+
+def test_a_loaded_game_may_have_gone_on_after_a_draw_that_nobody_claimed(tmp_path) -> None:
+    moves = "1. Nf3 Nf6 2. Ng1 Ng8 3. Nf3 Nf6 4. Ng1 Ng8 5. Nf3 Nc6 *"
+    (tmp_path / "long.pgn").write_text(moves)
+    said = session(f"load {tmp_path}/long.pgn;d4", Scripted("d7d5"))
+    assert "  5. Nf3     Nc6\n" in said
+    assert "Loaded 10 moves of '?' against '?'.\n" in said
+    assert "  6. d4      d5\n" in said
 
 
 def test_after_loading_the_engine_moves_where_it_is_its_turn(tmp_path) -> None:
@@ -472,6 +502,8 @@ def test_what_else_can_be_wrong_with_loading(tmp_path) -> None:
     assert session("load", game=SHOGI).endswith("Say which file, as in: load game.csa or game.kif\n")
     assert "It cannot be loaded: " in session(f"load {tmp_path}")
     assert "Nobody has written how to read games of tic_tac_toe" in session("load x", game=games.load("tic_tac_toe"))
+    assert session("load ~nobody-of-that-name/x.pgn").endswith("Could not determine home directory.\n")
+    assert session("save /").endswith("It cannot be saved there: Is a directory.\n")
     (tmp_path / "bad.csa").write_text("PI\n+\n+7775FU\n")
     assert "It cannot be loaded: game 1 of the CSA, line 3: " in session(f"load {tmp_path}/bad.csa", game=SHOGI)
 
@@ -976,7 +1008,7 @@ def test_a_flag_falls_while_a_person_thinks(sit_down) -> None:
     person.type("e2e")
     assert "The time is up: Black wins.\r\n" in person.wait_for("Game over> ")
     assert "The game is over." in person.ask("e4", "Game over")
-    assert "The game goes on without clocks." in person.ask("undo")
+    assert "The game goes on without clocks; the next one has them again." in person.ask("undo")
     assert "There are no clocks." in person.ask("clock")
     assert "Each side has 0.02 minutes." in person.ask("clock 0.02")
     assert "The time is up: Black wins.\r\n" in person.wait_for("Game over> ")
@@ -1037,7 +1069,11 @@ def test_a_terminal_that_becomes_narrow_and_one_that_can_do_nothing(sit_down) ->
     assert max(map(len, before.splitlines())) > 60
     assert max(map(len, after.splitlines())) <= 40
     assert before.split()[3:] == after.split()[3:]
-    person.ask("e4")
+    for typed in ("e4", "help", "nonsense", "hint", "clock 5+3"):
+        said = person.ask(typed)
+        assert max(map(len, said.splitlines())) <= 40, said
+    below = person.ask("flip").partition(" h  g  f  e  d  c  b  a")[2]
+    assert re.search(r"\n +1\. e4 +\w", below), below
     assert "\x1b[" not in person.screen.replace("\x1b[?2004", "")  # readline's own
     assert person.leave("\x04") == 0
 

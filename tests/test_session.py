@@ -125,6 +125,12 @@ def test_a_new_game_has_new_clocks() -> None:
     session.again()
     assert session.clock is not before
     assert session.control == TimeControl(60.0)
+    session.clock = None  # this game goes on without
+    session.again()
+    assert session.clock is not None
+    session.set_clocks(None)
+    session.again()
+    assert session.clock is None
 
 
 def test_clocks_stand_once_the_game_is_over() -> None:
@@ -162,7 +168,20 @@ def test_nothing_is_declared_in_chess() -> None:
         session.declare()
 
 
-def test_a_game_loaded_goes_no_further_than_its_end_by_the_rules() -> None:
+def test_a_game_loaded_goes_on_after_a_draw_that_nobody_claimed() -> None:
+    session, start = against(computer()), Board(CHESS)
+    row = start.start.copy()
+    for text in [*2 * ("g1f3", "g8f6", "f3g1", "f6g8"), "g1f3", "b8c6"]:
+        start.play(CHESS.from_text(start.state, text))
+    session.load(row, np.array(start.actions, np.uint16))
+    assert session.board.actions == start.actions
+    assert session.board.ending == 0
+    session.load(row, np.array(start.actions[:8], np.uint16))
+    assert session.board.ending == CHESS.Ending.THREEFOLD
+    assert session.undo()
+
+
+def test_a_game_loaded_goes_no_further_than_a_mate() -> None:
     session, row = against(computer(), TimeControl(60.0)), np.zeros(1, CHESS.STATE)[0]
     CHESS.read(row, MATE_IN_ONE)
     mate = CHESS.from_text(row, "a1a8")

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from agents.engine.time_control import Allowance, Limits, limits_of
+from agents.engine.time_control import Allowance, SearchLimits, limits_of
 
 
 def seconds(turn: int = 0, overhead: int = 50, **allowed: object) -> tuple[float, float]:
@@ -14,7 +14,7 @@ def seconds(turn: int = 0, overhead: int = 50, **allowed: object) -> tuple[float
 
 
 def test_nothing_named_is_no_limit_at_all() -> None:
-    assert limits_of(Allowance(), 0, 50) == Limits()
+    assert limits_of(Allowance(), 0, 50) == SearchLimits()
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,9 @@ def test_nothing_named_is_no_limit_at_all() -> None:
         ({"time": (200, 200), "increment": (500, 500)}, 0.05, 0.05),
         ({"time": (120, None)}, 0.001, 0.003),  # never less than a quarter of a share, whatever the overhead
         ({"move_time": 1_000}, 0.95, 0.95),
-        ({"move_time": 40}, 0.01, 0.01),
-        ({"time": (60_000, 1), "move_time": 100}, 0.05, 0.05),
+        ({"move_time": 40}, 0.036, 0.036),  # of a move's own time no more than a tenth is given up
+        ({"time": (60_000, 1), "move_time": 100}, 0.09, 0.09),
+        ({"move_time": -5}, 0.0, 0.0),
         ({"time": (-20, 0)}, 0.0, 0.0),
     ],
 )
@@ -63,9 +64,9 @@ def test_nothing_ever_exceeds_the_clock() -> None:
 
 def test_the_other_limits_are_handed_on() -> None:
     limits = limits_of(Allowance(nodes=100, depth=3, mate=5, infinite=True), 0, 50)
-    assert limits == Limits(nodes=100, depth=3, mate=9, infinite=True)  # plies
+    assert limits == SearchLimits(nodes=100, depth=3, mate=9, infinite=True)  # plies
     assert (limits.soft, limits.hard) == (math.inf, math.inf)
-    assert limits_of(Allowance(nodes=0, depth=0), 0, 50) == Limits(nodes=1, depth=1)
+    assert limits_of(Allowance(nodes=0, depth=0, mate=0), 0, 50) == SearchLimits(nodes=1, depth=1, mate=1)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ No test passes or fails on a time; a program that says nothing for minutes hangs
 import asyncio
 import functools
 import io
+import os
 import random
 import re
 import subprocess
@@ -19,7 +20,7 @@ import chess.engine
 import pytest
 
 from agents.engine.lines import Line
-from agents.engine.protocol import Client, Option
+from agents.engine.protocol import Client, Option, read_go
 from agents.engine.uci import UciEngine, centipawns
 from selfplay.gui import load_brain
 from tests.engine_help import make_run
@@ -86,6 +87,20 @@ def test_nothing_heavy_is_imported_for_uciok() -> None:
     code = "import sys, selfplay.gui, agents.engine.uci, agents.engine.usi; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert {"numpy", "numba", "torch", "tyro", "chess"}.isdisjoint(loaded.stdout.split())
+
+
+@pytest.mark.slow
+def test_what_is_piped_in_is_answered_however_long_loading_takes(tmp_path: Path) -> None:
+    """Also on a machine where kernels have to be compiled first."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "uci.py", "--weights", "untrained"],
+        input=b"isready\ngo movetime 10\n",
+        env=os.environ | {"RLCORE_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        check=True,
+        timeout=600,
+    )
+    assert legal("startpos", done.stdout.split(b"bestmove ")[1].split()[0].decode())
 
 
 @pytest.mark.slow
@@ -229,6 +244,30 @@ def test_several_lines_come_in_order_with_different_moves(engine: Program) -> No
     lines = engine.ask("go nodes 300")[-5:-1]
     assert [line.split(" multipv ")[1].split()[0] for line in lines] == ["1", "2", "3", "4"]
     assert len({line.split(" pv ")[1].split()[0] for line in lines}) == 4
+
+
+def test_of_several_lines_only_those_with_a_value_of_their_own_are_told(engine: Program) -> None:
+    engine.send("setoption name MultiPV value 4", "setoption name UCI_ShowWDL value true")
+    lines = engine.ask("position fen 7k/8/5K2/8/6Q1/8/8/8 w - - 0 1", "go nodes 3000")
+    engine.send("setoption name UCI_ShowWDL value false")
+    assert " multipv 1 score mate 1 " in "".join(lines)
+    assert "cp 12800" not in "".join(lines)
+
+
+def test_numbers_of_any_length_are_read() -> None:
+    """With one that is passed over there would be no limit at all."""
+    longest = "9" * 400
+    allowed = read_go(f"wtime {longest} btime -{longest} movetime {longest}.5 nodes 1{'0' * 15} mate 0", "wb").allowed
+    assert allowed.time == (10**12, -(10**12))
+    assert (allowed.move_time, allowed.nodes, allowed.mate) == (10**12, 10**12, 0)
+
+
+def test_a_position_that_is_too_long_leaves_no_other_behind(engine: Program) -> None:
+    engine.send("position startpos moves d2d4", "position startpos moves" + " g1f3 g8f6 f3g1 f6g8" * 15_000)
+    told = engine.ready()
+    assert told[0] == "info string a line of more than 262,144 bytes was passed over"
+    assert told[1].startswith("info string position: ")
+    assert engine.ask("go nodes 50")[-1] == "bestmove (none)"
 
 
 def test_mates_are_counted_in_moves(engine: Program) -> None:

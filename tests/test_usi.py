@@ -23,6 +23,7 @@ MATE_IN_ONE = "4k4/9/4P4/9/9/9/9/9/4K4 b G 1"
 MATED = "4k4/4G4/4P4/9/9/9/9/9/4K4 w - 1"
 MATE_IN_THREE = "7nl/5+P1k1/7pp/9/9/9/9/9/4K4 b 2G 1"
 DECLARABLE = "1+R+R+B+B4/1GGSSK3/2NN5/9/9/9/9/9/4k4 b 2P2g2s2n4l16p 1"
+DECLARABLE_NEXT = "1K7/+R+BGGG+R+B2/SSSS5/9/9/9/9/9/7k1 b 4P 1"  # after a move of each side
 A_MOVE = r"([1-9][a-i][1-9][a-i]\+?|[PLNSBRG]\*[1-9][a-i])"
 INFO = re.compile(
     r"info depth \d+ seldepth \d+ multipv \d+ score (cp -?\d+|mate -?\d+) "
@@ -175,6 +176,8 @@ def test_it_declares_where_it_may(engine: Program) -> None:
         (f"sfen {MATE_IN_THREE}", "mate 60000", rf"checkmate {A_MOVE} {A_MOVE} {A_MOVE}"),
         (f"sfen {MATED}", "mate 1000", "checkmate nomate"),
         (f"sfen\t{MATE_IN_ONE}", "\tmate\t60000", r"checkmate G\*5b"),
+        (f"sfen {MATE_IN_ONE}", "mate infinite", r"checkmate G\*5b"),
+        (f"sfen {MATED}", "mate infinite", "checkmate nomate"),
         ("startpos", "mate 50", "checkmate timeout"),
         ("startpos", "mate", "checkmate timeout"),
         ("startpos", "mate abc", "checkmate timeout"),
@@ -195,7 +198,14 @@ def test_a_mate_that_is_found_mates(engine: Program) -> None:
     assert len(legal(row)) == 0
 
 
-def test_a_question_for_mate_without_limit_waits_for_stop(engine: Program) -> None:
+def test_a_declaration_that_is_foreseen_counts_as_a_ply(engine: Program) -> None:
+    """So that a win takes an odd number of them."""
+    lines = engine.ask(f"position sfen {DECLARABLE_NEXT}", "go mate 60000", until="checkmate")
+    assert lines[-1] == "checkmate timeout"
+    assert re.search(r" score mate 3 .* pv \S+ \S+$", lines[-2]), lines[-2]
+
+
+def test_a_question_for_mate_without_limit_can_be_stopped(engine: Program) -> None:
     engine.send("go mate infinite")
     assert [line for line in engine.quiet(0.2) if line.startswith("checkmate")] == []
     assert engine.ask("stop", until="checkmate")[-1] == "checkmate timeout"

@@ -376,7 +376,7 @@ class _Client:
 def _score(line: str, before: float | None) -> float | None:
     """The score of an info line; ``before`` where it has none."""
     found = re.match(r"info\s(?!string)(?:.*\s)?score\s+(cp|mate)\s+([+-]?\d*)", line)
-    if found is None or re.search(r"\smultipv\s+(?!1\s)", line):
+    if found is None or re.search(r"\smultipv\s+(?!1(?!\S))\S", line):
         return before
     kind, number = found.groups()
     if kind == "cp":

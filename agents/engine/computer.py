@@ -135,4 +135,7 @@ class Computer:
             nodes=self.level.simulations or None,
             move_time=int(1000 * self.level.seconds) or None,
         )
+        for one in (self._playing, self._advising):
+            if one is not None:  # a search that was broken off may not have ended, and both have one evaluator
+                one.wait()
         return thinker.ask(board, limits_of(allowed, board.turn, _OVERHEAD if clock else 0), num_lines, temperature)

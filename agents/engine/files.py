@@ -1,5 +1,7 @@
 """Games to files and back: PGN, CSA, KIF, whatever a game's view knows."""
 
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,17 +32,34 @@ def save(session: Session, name: str) -> Path:
     board = session.board
     try:
         path = Path(name).expanduser()
+        if not path.name:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         path = path if path.suffix else path.with_name(f"{path.name}.{formats[0].suffix}")
         write = _format_of(path, formats).write
         text = write(board.actions, session.headers(), board.ending, board.value, board.start)
-        with path.open("w" if path.resolve() in session.saved else "x", encoding="utf-8") as file:
-            file.write(text)
+        if os.path.lexists(path) and path.resolve() not in session.saved:
+            raise FileExistsError
+        _write(path.resolve(), text)
         session.saved.add(path.resolve())
     except FileExistsError:
         raise BadFile(f"{path} exists already: choose another name.") from None
     except (OSError, ValueError, RuntimeError) as error:
         raise BadFile(f"It cannot be saved there: {_reason(error)}.") from None
     return path
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file as a whole, or leave what is there."""
+    temporary = path.with_name(f".{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def load(session: Session, name: str) -> str:
@@ -90,4 +109,4 @@ def _format_of(path: Path, formats: Sequence[Format]) -> Format:
 
 
 def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
+    return str(getattr(error, "strerror", None) or error).rstrip(".")

@@ -28,11 +28,13 @@ def lines_of(search: Search, chosen: int, value: float, draw: float, num_lines: 
     """The best moves at the root of tree 0, of a PUCT search that keeps its trees.
 
     Args:
-        chosen: the action of the first line; the others follow by proof, visits and value.
-        value, draw: of the root; they stand for a move's own, where it has not been visited.
+        chosen: the action of the first line; the others follow by proof, visits and value. There are fewer of them than
+            ``num_lines`` where fewer have been visited: of the rest nothing is known.
+        value, draw: of the root; they stand for those of ``chosen``, if even that has not been visited.
     """
     edges = _edges(search, 0)
-    order = sorted(range(len(edges)), key=lambda e: _claim(search, edges[e]), reverse=True)
+    known = [e for e in range(len(edges)) if edges[e]["action"] == chosen or edges[e]["visits"] or edges[e]["proven"]]
+    order = sorted(known, key=lambda e: _claim(search, edges[e]), reverse=True)
     order.sort(key=lambda e: edges[e]["action"] != chosen)
     return [_line(search, edges[e], value, draw) for e in order[:num_lines]]
 
@@ -73,9 +75,11 @@ def _claim(search: Search, edge: Array) -> tuple[int, int, float, float]:
 
 def _line(search: Search, edge: Array, value: float, draw: float) -> Line:
     actions = _variation(search, edge)
-    if edge["visits"]:
-        value, draw = float(edge["value"]), float(edge["draw"])
     result = _result(search, edge)
+    if result:
+        value, draw = float(np.sign(result)) * (result != DRAWN), float(result == DRAWN)
+    elif edge["visits"]:
+        value, draw = float(edge["value"]), float(edge["draw"])
     plies = 0 if abs(result) <= DRAWN else (len(actions) if result > 0 else -len(actions))
     return Line(actions, value, draw, plies)
 

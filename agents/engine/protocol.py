@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, NamedTuple, NoReturn, TextIO
 
-from agents.engine.time_control import Allowance, Limits, limits_of
+from agents.engine.time_control import Allowance, SearchLimits, limits_of
 from games import GameName
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ _WAITING = 1000
 """Lines that may wait to be carried out before no more are read."""
 _COMPILING = "compiling kernels for this machine, once; up to a minute or two"
 _PATIENCE = 3.0
-"""Seconds that a search, or kernels that are being compiled, have to end once the client has gone."""
+"""Seconds that a search, or kernels that are being compiled, have to end after ``quit``."""
+_LAST_PATIENCE = 60.0
+"""... and at the end of input without it: what was piped in may still be waiting for them."""
 
 
 # --- lines in and out ------------------------------------------------------------------------------------------------
@@ -63,7 +65,7 @@ class Client:
         self._lines: queue.Queue[str | None] = queue.Queue(_WAITING)
 
     def listen(self) -> Iterator[str]:
-        """The lines that arrive, until ``quit`` or the end; from then on the process has some seconds to end."""
+        """The lines that arrive, until ``quit`` or the end; from then on the process has some time to end."""
         threading.Thread(target=self._read, name="reader", daemon=True).start()
         while (line := self._lines.get()) is not None:
             self._note(">", line)
@@ -98,16 +100,22 @@ class Client:
             self._log = open(path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
 
     def _read(self) -> None:
+        patience = _LAST_PATIENCE
         while line := self._source.readline(_LONGEST):
-            whole = line
-            while whole and not whole.endswith(b"\n") and len(whole) == _LONGEST:
-                whole = self._source.readline(_LONGEST)
-            if whole is line:
+            words, end = line.split(maxsplit=1), line
+            while end and not end.endswith(b"\n") and len(end) == _LONGEST:
+                end = self._source.readline(_LONGEST)
+            if end is line:
                 self._lines.put(line.decode("utf-8", "replace").rstrip("\r\n"))
-            if line.split()[:1] == [b"quit"]:
+            else:
+                self.inform(f"a line of more than {_LONGEST:,} bytes was passed over")
+                if words[:1] == [b"position"]:
+                    self._lines.put("position")  # of which nothing can be read, so that nobody thinks about another one
+            if words[:1] == [b"quit"]:
+                patience = _PATIENCE
                 break
         self._lines.put(None)
-        time.sleep(_PATIENCE)  # this thread ends with the process, if that ends by itself
+        time.sleep(patience)  # this thread ends with the process, if that ends by itself
         os._exit(0)
 
     def _note(self, sign: str, line: str) -> None:
@@ -181,6 +189,8 @@ class Go(NamedTuple):
     only: list[str]
     """Moves to choose from; none = all."""
     ponder: bool
+    mate: bool
+    """Shogi: the answer is to be a mate, or that there is none."""
 
 
 _PAIRS = {"time": "time", "inc": "increment"}  # a side's letter comes before them
@@ -193,15 +203,19 @@ _NUMBERS = {
     "depth": "depth",
     "mate": "mate",
 }
+_MOST = 10**12
+"""Whatever number a client sends, it means no more; as milliseconds, thirty years."""
 
 
-def read_go(text: str, sides: str) -> Go:
+def read_go(text: str, sides: str, asks_for_mate: bool = False) -> Go:
     """Read what a client allows, in any order; what is not understood is passed over.
 
     Args:
         sides: the letters of the sides, the one that moves first first.
+        asks_for_mate: behind ``mate`` comes how long to look for one, in milliseconds or "infinite", as in USI, and not
+            how many moves it may take, as in UCI.
     """
-    allowed, only, ponder = Allowance(), [], False
+    allowed, only, ponder, mate = Allowance(), [], False, False
     pairs = {f"{side}{word}": (name, turn) for turn, side in enumerate(sides) for word, name in _PAIRS.items()}
     words = deque(text.split())
     while words:
@@ -211,6 +225,12 @@ def read_go(text: str, sides: str) -> Go:
             pair = list(getattr(allowed, name))
             pair[turn] = number
             setattr(allowed, name, tuple(pair))
+        elif word == "mate" and asks_for_mate:
+            mate = True
+            if words and words[0] == "infinite":  # as long as it takes: no limit, but no waiting for a stop either
+                words.popleft()
+            else:
+                allowed.move_time = _number(words)
         elif word in _NUMBERS and (number := _number(words)) is not None:
             setattr(allowed, _NUMBERS[word], number)
         elif word in ("infinite", "ponder"):
@@ -219,13 +239,13 @@ def read_go(text: str, sides: str) -> Go:
         elif word == "searchmoves":
             while words and words[0] not in pairs and words[0] not in _NUMBERS and words[0] not in _FLAGS:
                 only.append(words.popleft())
-    return Go(allowed, only, ponder)
+    return Go(allowed, only, ponder, mate)
 
 
 def _number(words: deque[str]) -> int | None:
     """The number that comes next, taken from ``words``; where no number is next, none, and nothing is taken."""
-    if words and re.fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]*)?", words[0]):
-        return int(float(words.popleft()))
+    if words and re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?", words[0]):
+        return int(max(-_MOST, min(float(words.popleft()), _MOST)))
     return None
 
 
@@ -266,6 +286,7 @@ class Engine(ABC):
         self._unreadable = False
         self._thinker: Thinker | None = None
         self._thinker_of: tuple[str, int] | None = None  # the weights and the megabytes it was made for
+        self._owes_answer = False  # to the search under way
         self._pondering: Allowance | None = None  # what was allowed, while the opponent's move is awaited
 
     # --- written differently in UCI and USI ---
@@ -284,7 +305,7 @@ class Engine(ABC):
         moves = self.texts(board, board.legal[:1]) if board else []
         return f"bestmove {moves[0] if moves else self.no_move}"
 
-    def limits(self, board: "Board", allowed: Allowance) -> Limits:
+    def limits(self, board: "Board", allowed: Allowance) -> SearchLimits:
         """How long to search."""
         return limits_of(allowed, board.turn, int(self.values["moveoverhead"]))
 
@@ -311,7 +332,7 @@ class Engine(ABC):
     def is_ready(self, _: str) -> None:
         """Answer at once while thinking, else when all is loaded and compiled."""
         try:
-            if not self._is_busy:
+            if not self._owes_answer:
                 self._prepare()
         finally:
             self.client.tell("readyok")
@@ -386,10 +407,6 @@ class Engine(ABC):
             found.append(board.game.to_text(state, action))
             board.game.apply(state, np.uint16(action))
         return found
-
-    @property
-    def _is_busy(self) -> bool:
-        return self._thinker is not None and self._thinker.busy
 
     def _game(self) -> "Game":
         """The rules; the first call loads a compiler."""
@@ -470,8 +487,11 @@ class Engine(ABC):
                 temperature=float(self.values["temperature"]),
             )
             self._pondering = asked.allowed if asked.ponder else None
-            thinker.start(task, self.limits(board, asked.allowed))
+            limits = self.limits(board, asked.allowed)
+            self._owes_answer = True
+            thinker.start(task, limits)
         except Exception as error:
+            self._owes_answer = False
             self.client.complain("go", error)
             self.client.tell(self.excuse(board))
 
@@ -503,6 +523,7 @@ class Engine(ABC):
         except Exception as error:  # an answer it must be
             self.client.complain("go", error)
             answer = self.excuse(board)
+        self._owes_answer = False  # before the client hears it, and asks whether we are ready
         self.client.tell(answer)
 
 

@@ -1,8 +1,10 @@
 """What a terminal shows of a game: the board, beside it the moves, the clocks and what was taken."""
 
 import os
+import re
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TextIO, TypeVar
@@ -18,6 +20,12 @@ _MOVE = 7
 """Columns for a move in the list of moves, or more where one needs them."""
 _WIDEST = 80
 """Columns that a list of names takes at most."""
+_GAP = 3
+"""Columns between the board and what stands beside it ..."""
+_PANEL = 22
+"""... which takes about so many; in a narrower terminal it goes below ..."""
+_ROWS_BELOW = 3
+"""... with so many rows of moves."""
 
 
 class Looks(NamedTuple):
@@ -57,21 +65,26 @@ class Screen:
         if board.actions:
             last = view.squares_of(board.history.states[0, len(board.actions) - 1], board.actions[-1])
         lines = view.draw(board.state, last, self.turned)
-        panel = [""] * view.above + self._panel(session)
+        panel = [""] * view.above + self._panel(session, view.ranks)
+        width = max(map(_columns, lines)) + _GAP + max(_PANEL, *map(_columns, panel))
         print()
-        for line, beside in zip(lines, panel + [""] * len(lines), strict=False):
-            print(f"{line}   {beside}".rstrip())
+        if self.live and width > shutil.get_terminal_size().columns:
+            below = [line for line in self._panel(session) if line]
+            print("\n".join([*lines, *[""] * bool(below), *below]))
+        else:
+            for line, beside in zip(lines, panel + [""] * len(lines), strict=False):
+                print(f"{line}{' ' * _GAP}{beside}".rstrip())
         print()
 
-    def _panel(self, session: Session) -> list[str]:
-        """A line a rank: between what concerns the side above and the side below, the moves."""
+    def _panel(self, session: Session, lines: int = 0) -> list[str]:
+        """So many lines: between what concerns the side above and the side below, the moves; 0 = a few moves only."""
         view, taken = self.view, self.view.captures(session.board.state)
         above, below = (0, 1) if self.turned else (1, 0)
         head, foot = [taken[above]], [taken[below]]  # beside whoever took them
         if (clock := session.clock) is not None:
             head.append(f"{view.sides[above]} {clock.text(above)}")
             foot.insert(0, f"{view.sides[below]} {clock.text(below)}")
-        return [*head, *self._move_list(session, view.ranks - len(head + foot)), *foot]
+        return [*head, *self._move_list(session, lines - len(head + foot) if lines else _ROWS_BELOW), *foot]
 
     def _move_list(self, session: Session, lines: int) -> list[str]:
         """The latest moves, two a line, numbered."""
@@ -108,6 +121,20 @@ class Screen:
                 line += f" {other}"
             print(line.rstrip())
 
+    def say(self, text: str, hang: int = 0) -> None:
+        """Print lines; those that a terminal is too narrow for are broken between words.
+
+        Args:
+            hang: columns by which what is broken off is indented.
+        """
+        width = shutil.get_terminal_size().columns if self.live else sys.maxsize
+        for line in text.split("\n"):
+            if _columns(line) > width:
+                line = textwrap.fill(
+                    line, width, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False
+                )
+            print(line)
+
     def think(self, work: Callable[[], T]) -> T:
         """Do the work; meanwhile a terminal says so."""
         if not self.view.colour:
@@ -120,5 +147,6 @@ class Screen:
 
 
 def _columns(text: str) -> int:
-    """How wide a terminal shows the text: a Japanese character takes two columns."""
+    """How wide a terminal shows the text: a Japanese character takes two columns, a colour none."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

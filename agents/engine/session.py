@@ -41,37 +41,41 @@ class Session:
         self._adviser = adviser
         self.saved: set[Path] = set()
         """Files of ours, which may be written over."""
-        self._begin(Board(game, start, declared=True), control)
+        self._begin(Board(game, start, declared=True))
+        self.set_clocks(control)
 
-    def _begin(self, board: Board, control: TimeControl | None) -> None:
-        """Go on with another game; the clocks begin anew."""
+    def _begin(self, board: Board) -> None:
+        """Go on with another game."""
         self.board = board
         self.names: list[str] = []
         """The moves so far as people write them."""
+
+    def set_clocks(self, control: TimeControl | None) -> None:
+        """Give both sides so much time, in this game and in those after it; None = no clocks."""
+        self.control = control
+        """The time that each side has when a game begins."""
         self.clock = None if control is None else Clock(control)
+        """This game's; none where it goes on without, although the next one has clocks."""
 
     def again(self) -> None:
         """A new game, from the same position and with the same clocks."""
-        self._begin(Board(self.game, self.start, declared=True), self.control)
+        self._begin(Board(self.game, self.start, declared=True))
+        self.set_clocks(self.control)
 
     def load(self, start: Row, actions: Array) -> None:
         """Go on from the last position of a game that was played elsewhere; the clocks begin anew.
 
         Args:
-            actions: [plies] uint16, legal where they are played. What comes after the game's end by the rules is left
-                out.
+            actions: [plies] uint16, legal where they are played. Where people must claim a draw, a game may have gone
+                on after one; what comes after a mate is left out.
         """
-        self._begin(Board(self.game, start, declared=True), self.control)
+        self._begin(Board(self.game, start, declared=True))
+        self.set_clocks(self.control)
         for action in actions:
-            if not self.board.ending:
+            if self.board.legal:
                 self._play(int(action))
 
     # --- who and when ------------------------------------------------------------------------------------------------
-
-    @property
-    def control(self) -> TimeControl | None:
-        """The time that each side has."""
-        return None if self.clock is None else self.clock.control
 
     @property
     def mover(self) -> Computer | None:

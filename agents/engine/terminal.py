@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from agents.engine import files
-from agents.engine.clock import BadClock, Clock, TimeControl, parse_clock
+from agents.engine.clock import BadClock, TimeControl, parse_clock
 from agents.engine.computer import BadLevel, Computer, Level, parse_level
 from agents.engine.files import BadFile
 from agents.engine.screen import Looks, Screen
@@ -69,6 +69,7 @@ class Terminal:
 
     def __init__(self, session: Session, screen: Screen) -> None:
         self.session, self.screen, self.view = session, screen, session.view
+        self._say = screen.say
         self._words: dict[str, Callable[[str], None]] = {
             "moves": self._moves,
             "hint": self._hint,
@@ -94,16 +95,16 @@ class Terminal:
 
     def run(self) -> int:
         """Play until the person quits or the input ends; returns the exit code 0. Ctrl-C raises KeyboardInterrupt."""
-        print(self._greeting())
+        self._say(self._greeting())
         if self.session.people:
-            print(f"Type a move, such as {self.view.examples}; 'help' lists what else you can type.")
+            self._say(f"Type a move, such as {self.view.examples}; 'help' lists what else you can type.")
         self._go_on()
         while (line := self._read()) is not None:
             word, _, rest = line.strip().partition(" ")
             if word.lower() in ("quit", "exit", "q"):
                 return 0
             if self.session.is_late():
-                print(self.session.result())
+                self._say(self.session.result())
             if word.lower() in self._words:
                 self._words[word.lower()](rest.strip())
             elif word:
@@ -130,7 +131,7 @@ class Terminal:
         try:
             action = self.view.read_move(session.board.state, text, session.previous)
         except BadMove as error:
-            print(f"{error}; 'moves' lists the legal ones, 'help' the commands.")
+            self._say(f"{error}; 'moves' lists the legal ones, 'help' the commands.")
             return
         session.play(action)
         self._go_on()
@@ -145,7 +146,7 @@ class Terminal:
         else:
             self._watch()
         if session.board.ending:
-            print(session.result())
+            self._say(session.result())
         elif session.people:
             self._remark()
             session.start_clock()
@@ -160,7 +161,7 @@ class Terminal:
                     time.sleep(max(_PAUSE - (time.monotonic() - began), 0.0))
         except KeyboardInterrupt:
             self.session.stop_clock()
-            print("\nStopped. 'go' lets them play on, 'quit' leaves.")
+            self._say("\nStopped. 'go' lets them play on, 'quit' leaves.")
         else:
             if not self.screen.live:
                 self.screen.show(self.session)
@@ -174,31 +175,31 @@ class Terminal:
             self.screen.show(session)
         if len(session.names) > played:
             move, text = session.names[-1], session.game.to_text(state, session.board.actions[-1])
-            print(f"{self.view.sides[int(state['turn'])]} plays {move} ({text}).")
+            self._say(f"{self.view.sides[int(state['turn'])]} plays {move} ({text}).")
 
     def _remark(self) -> None:
         """What a person should know of the position and may not see."""
         board = self.session.board
         if board.earlier:
-            print(f"This position stands for the {_TIMES[min(board.earlier, 2)]} time.")
+            self._say(f"This position stands for the {_TIMES[min(board.earlier, 2)]} time.")
         if board.may_declare:
-            print("You may declare that you have won: type 'declare'.")
+            self._say("You may declare that you have won: type 'declare'.")
 
     def _is_over(self) -> bool:
         if self.session.board.ending:
-            print("The game is over. Type 'new', 'undo', 'save FILE' or 'quit'.")
+            self._say("The game is over. Type 'new', 'undo', 'save FILE' or 'quit'.")
         return self.session.board.ending != 0
 
     def _only_watches(self) -> bool:
         if not self.session.people:
-            print("You only watch here: 'go' lets the engines play on, 'help' lists what else you can type.")
+            self._say("You only watch here: 'go' lets the engines play on, 'help' lists what else you can type.")
         return not self.session.people
 
     # --- words: the position -----------------------------------------------------------------------------------------
 
     def _help(self, _rest: str) -> None:
         declares = "DECLARATION" in self.session.game.Ending.__members__
-        print(_HELP.format(view=self.view, declare=_DECLARE * declares))
+        self._say(_HELP.format(view=self.view, declare=_DECLARE * declares), hang=12)
 
     def _moves(self, rest: str) -> None:
         if self._is_over():
@@ -208,12 +209,12 @@ class Terminal:
         chosen = [action for action in session.board.legal if rest.lower() in to_text(state, action).lower()]
         names = sorted(session.name(action) for action in chosen)
         limited = f" with {shown(rest)}" if rest else ""
-        print(f"{len(names)} legal move{'s' * (len(names) != 1)}{limited}{':' * bool(names)}")
+        self._say(f"{len(names)} legal move{'s' * (len(names) != 1)}{limited}{':' * bool(names)}")
         if names:
             self.screen.print_names(names)
 
     def _position(self, _rest: str) -> None:
-        print(self.session.game.write(self.session.board.state))
+        print(self.session.game.write(self.session.board.state))  # in one line, to be copied
 
     def _flip(self, _rest: str) -> None:
         self.screen.turned = not self.screen.turned
@@ -223,7 +224,7 @@ class Terminal:
         if (opinion := self._ask()) is not None:
             session, action = self.session, opinion.lines[0].actions[0]
             text = session.game.to_text(session.board.state, action)
-            print(f"The engine would play {session.name(action)} ({text}).")
+            self._say(f"The engine would play {session.name(action)} ({text}).")
 
     def _eval(self, _rest: str) -> None:
         if (opinion := self._ask()) is None:
@@ -232,18 +233,18 @@ class Terminal:
         turn, sides = session.board.turn, self.view.sides
         mine, theirs = ((1 - best.draw + sign * best.value) / 2 for sign in (1, -1))
         first, second = (theirs, mine) if turn else (mine, theirs)
-        print(f"{sides[0]} wins {first:.0%}, draw {best.draw:.0%}, {sides[1]} wins {second:.0%}.")
+        self._say(f"{sides[0]} wins {first:.0%}, draw {best.draw:.0%}, {sides[1]} wins {second:.0%}.")
         if best.plies:
             winner = sides[turn if best.plies > 0 else 1 - turn]
             moves = (abs(best.plies) * self.view.numbers + 1) // 2  # where a number stands for a pair, of the winner
-            print(f"{winner} wins by force in {moves} move{'s' * (moves != 1)}.")
-        print(f"Best moves for {sides[turn]}, what to expect of them, and play as it may go on:")
+            self._say(f"{winner} wins by force in {moves} move{'s' * (moves != 1)}.")
+        self._say(f"Best moves for {sides[turn]}, what to expect of them, and play as it may go on:")
         rows = []
         for line in opinion.lines:
             name, *others = session.names_of(line.actions[:_LONGEST_LINE])
             rows.append((name, f"{(1 + line.value) / 2:4.0%}", others))
         self.screen.print_rows(rows)
-        print(f"({opinion.nodes:,} simulations, {opinion.seconds:.1f} s)")
+        self._say(f"({opinion.nodes:,} simulations, {opinion.seconds:.1f} s)")
 
     def _ask(self) -> Report | None:
         """What the engine thinks of the position."""
@@ -251,7 +252,7 @@ class Terminal:
             return None
         adviser = self.session.adviser
         if not adviser.thinks:
-            print("This opponent does not think, so it has no advice.")
+            self._say("This opponent does not think, so it has no advice.")
             return None
         return self.screen.think(lambda: adviser.opinion(self.session.board))
 
@@ -261,11 +262,11 @@ class Terminal:
         session = self.session
         was_late = session.board.ending == session.game.Ending.TIME
         if not session.undo():
-            print("There is no move of yours to take back.")
+            self._say("There is no move of yours to take back.")
             return
         if was_late:
             session.clock = None
-            print("The game goes on without clocks.")
+            self._say("The game goes on without clocks; the next one has them again.")
         self.screen.show(session)
         if session.people:
             session.start_clock()
@@ -277,17 +278,17 @@ class Terminal:
         if opponent is not None and not self._agrees(opponent):
             return
         session.agree_on_draw()
-        print(session.result())
+        self._say(session.result())
 
     def _agrees(self, opponent: Computer) -> bool:
         """Whether a computer takes an offer of a draw: where it expects no more; it says so if not."""
         side = self.view.sides[1 - self.session.board.turn]
         if not opponent.thinks:
-            print(f"{side} does not think, so it plays on.")
+            self._say(f"{side} does not think, so it plays on.")
             return False
         mine = self.screen.think(lambda: opponent.opinion(self.session.board)).lines[0].value
         if mine < 0.0:
-            print(f"{side} declines: it expects more than a draw.")
+            self._say(f"{side} declines: it expects more than a draw.")
         return mine >= 0.0
 
     def _declare(self, _rest: str) -> None:
@@ -295,15 +296,15 @@ class Terminal:
             return
         board = self.session.board
         if not board.may_declare:
-            print(f"You cannot declare a win: {self.view.why_not_declare(board.state)}.")
+            self._say(f"You cannot declare a win: {self.view.why_not_declare(board.state)}.")
             return
         self.session.declare()
-        print(self.session.result())
+        self._say(self.session.result())
 
     def _resign(self, _rest: str) -> None:
         if not self._is_over() and not self._only_watches():
             self.session.resign()
-            print(self.session.result())
+            self._say(self.session.result())
 
     def _new(self, _rest: str) -> None:
         self.session.again()
@@ -313,7 +314,7 @@ class Terminal:
         if self._is_over():
             return
         if self.session.people:
-            print("It is your move; 'hint' says what the engine would play.")
+            self._say("It is your move; 'hint' says what the engine would play.")
         else:
             self._go_on()
 
@@ -321,48 +322,48 @@ class Terminal:
         computers = (self.session.adviser, *filter(None, self.session.computers))
         thinking = [computer for computer in computers if computer.thinks]
         if not thinking:
-            print("This opponent does not think, so it has no levels.")
+            self._say("This opponent does not think, so it has no levels.")
             return
         try:
             level = parse_level(rest) if rest else thinking[0].level
         except BadLevel as error:
-            print(f"{error}.")
+            self._say(_sentence(error))
             return
         for computer in thinking:
             computer.level = level
-        print(f"The engine's level: {level}.")
+        self._say(f"The engine's level: {level}.")
 
     def _clock(self, rest: str) -> None:
         session = self.session
         try:
             if rest.lower() == "off":
-                session.clock = None
+                session.set_clocks(None)
             elif rest:
-                session.clock = Clock(parse_clock(rest))
+                session.set_clocks(parse_clock(rest))
         except BadClock as error:
-            print(f"{error}.")
+            self._say(_sentence(error))
             return
         if session.clock is None:
-            print("There are no clocks.")
+            self._say("There are no clocks.")
             return
-        print(f"Each side has {session.clock.control}.")
+        self._say(f"Each side has {session.clock.control}.")
         if session.people:
             session.start_clock()
 
     def _save(self, rest: str) -> None:
         try:
-            print(f"Saved to {files.save(self.session, rest)}.")
+            self._say(f"Saved to {files.save(self.session, rest)}.")
         except BadFile as error:
-            print(error)
+            self._say(str(error))
 
     def _load(self, rest: str) -> None:
         try:
             told = files.load(self.session, rest)
         except BadFile as error:
-            print(error)
+            self._say(str(error))
             return
         self._go_on()
-        print(told)
+        self._say(told)
 
     # --- the keyboard ------------------------------------------------------------------------------------------------
 
@@ -397,6 +398,12 @@ class Terminal:
             return "Stopped> "
         left = f" ({session.clock.text(session.board.turn)})" if session.clock else ""
         return f"{self.view.sides[session.board.turn]} to move{left}> "
+
+
+def _sentence(error: Exception) -> str:
+    """What is wrong, from its capital to its full stop."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 class _FlagFell(Exception):
@@ -451,7 +458,9 @@ def play(
         KeyboardInterrupt: at Ctrl-C.
     """
     make_view = view_class(game)
-    if len(players) > 2 or (len(players) == 2 and side != "none"):
+    if len(players) > 2:
+        raise BadSides(f"two engines can play each other, not {len(players)}")
+    if len(players) == 2 and side != "none":
         raise BadSides("two engines play each other where you play neither side: add --side none")
     for stream in (sys.stdin, sys.stdout):
         if hasattr(stream, "reconfigure"):

@@ -6,9 +6,12 @@ thinker looks at the clock, and says what it has found so far. The kernels run w
 client's commands stays awake meanwhile.
 """
 
+import atexit
+import contextlib
 import dataclasses
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -16,7 +19,7 @@ import numpy as np
 
 from agents.engine.board import Board
 from agents.engine.lines import Line, is_settled, lead, lines_of
-from agents.engine.time_control import Limits
+from agents.engine.time_control import SearchLimits
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Evaluator
 from rlcore.game import Game
@@ -41,6 +44,8 @@ _AT_HAND = 64 << 20
 fast game keep; more is taken as the tree grows."""
 _REPORT_SECONDS = 0.5
 """From one report to the next, where the best move stays the same."""
+_LAST_SECONDS = 5.0
+"""For a search under way when the interpreter ends."""
 
 
 class Brain(NamedTuple):
@@ -115,24 +120,28 @@ class Thinker:
         self._search = Search(game, config, 1, brain.planes_history, keep=True, room=room)
         self._rng = np.array([seed], np.uint64)
         self._only: list[int] = []  # the moves that the root of the tree has been restricted to
-        self.busy = False
-        """Whether a search is under way that has not answered yet."""
-        self._thread: threading.Thread | None = None
-        self._order = (Limits(), 0.0)  # how long to search, and since when that counts
+        self._idle = threading.Event()  # that no search is under way: set by its thread, as the last thing that does
+        self._idle.set()
+        self._order = (SearchLimits(), 0.0)  # how long to search, and since when that counts
         self._stopped = False
         self._told = threading.Event()  # that one of these two has changed
         self._last = Report([])
+        _thinkers.add(self)
 
-    def start(self, task: Task, limits: Limits) -> None:
+    def start(self, task: Task, limits: SearchLimits) -> None:
         """Begin to think. A search under way is stopped first, and gives its answer."""
         self.stop()
         self.wait()
-        self.busy, self._stopped, self._order = True, False, (limits, time.perf_counter())
+        self._stopped, self._order = False, (limits, time.perf_counter())
         self._told.clear()
-        self._thread = threading.Thread(target=self._think, args=(task,), name="thinker", daemon=True)
-        self._thread.start()
+        self._idle.clear()
+        try:
+            threading.Thread(target=self._think, args=(task,), name="thinker", daemon=True).start()
+        except RuntimeError:  # there are too many threads
+            self._idle.set()
+            raise
 
-    def follow(self, limits: Limits) -> None:
+    def follow(self, limits: SearchLimits) -> None:
         """Give the search under way other limits; their time begins now."""
         self._order = (limits, time.perf_counter())
         self._told.set()
@@ -142,7 +151,7 @@ class Thinker:
         self._stopped = True
         self._told.set()
 
-    def ask(self, board: Board, limits: Limits, num_lines: int = 1, temperature: float = 0.0) -> Report:
+    def ask(self, board: Board, limits: SearchLimits, num_lines: int = 1, temperature: float = 0.0) -> Report:
         """Think, and wait for the answer. Ctrl-C, or what broke the search, is raised here once the thread is done."""
         answers: list[tuple[Report, Exception | None]] = []
 
@@ -151,8 +160,8 @@ class Thinker:
 
         self.start(Task(board, _ignore, answer, num_lines=num_lines, temperature=temperature), limits)
         try:
-            while self.busy:
-                self.wait(0.1)  # on Windows no Ctrl-C ends a longer wait
+            while not self.wait(0.1):  # on Windows no Ctrl-C ends a longer wait
+                pass
         finally:
             self.stop()
             self.wait()
@@ -161,10 +170,12 @@ class Thinker:
             raise broken
         return report
 
-    def wait(self, seconds: float | None = None) -> None:
-        """Wait until no search is under way, or so long."""
-        if self._thread is not None:
-            self._thread.join(seconds)
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until no search is under way, or so long; whether none is.
+
+        The thread itself is not asked: up to Python 3.12 one has ended, it says, whose ``join`` Ctrl-C has broken off.
+        """
+        return self._idle.wait(seconds)
 
     def forget(self) -> None:
         """Another game begins: what was found so far is of no use. Waits for a search under way."""
@@ -187,7 +198,17 @@ class Thinker:
 
     def _think(self, task: Task) -> None:
         """Search, wait where the answer must wait, answer."""
-        broken = None
+        try:
+            broken = self._try(task)
+            while self._is_waiting():
+                self._told.wait()
+                self._told.clear()
+            task.answer(self._last, broken)
+        finally:
+            self._idle.set()
+
+    def _try(self, task: Task) -> Exception | None:
+        """Search; what broke it, if something did."""
         self._last = _before_search(task)
         try:
             if task.board.legal:
@@ -195,13 +216,9 @@ class Thinker:
             if self._is_waiting():
                 task.report(self._last)
         except Exception as error:  # whatever it was: the client waits for a move
-            broken = error
             self._search.forget()
-        while self._is_waiting():
-            self._told.wait()
-            self._told.clear()
-        self.busy = False  # before the client hears of it, and asks whether we are ready
-        task.answer(self._last, broken)
+            return error
+        return None
 
     def _is_waiting(self) -> bool:
         return self._order[0].infinite and not self._stopped
@@ -307,3 +324,15 @@ def _before_search(task: Task) -> Report:
 
 def _ignore(*_: object) -> None:
     """Nobody is told."""
+
+
+_thinkers: "weakref.WeakSet[Thinker]" = weakref.WeakSet()
+
+
+@atexit.register
+def _let_all_finish() -> None:
+    """A search that is in native code when the interpreter ends would abort the process."""
+    with contextlib.suppress(KeyboardInterrupt):
+        for thinker in list(_thinkers):
+            thinker.stop()
+            thinker.wait(_LAST_SECONDS)

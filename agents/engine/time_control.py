@@ -8,7 +8,7 @@ Where several limits are named, the tightest holds.
 import math
 from dataclasses import dataclass
 
-__all__ = ["Allowance", "Limits", "limits_of"]
+__all__ = ["Allowance", "SearchLimits", "limits_of"]
 
 MOVES_TO_GO = 30
 """How many more moves a clock must last for, where nobody says."""
@@ -17,7 +17,10 @@ _LONGER = 3.0
 _MOST = 0.5
 """... but no more than this part of what is left on the clock, where it is not the last."""
 _LEAST = 0.25
-"""Of what is left, or of a move's own time, at least this part is used, whatever the overhead."""
+"""Of what is left on the clock at least this part is used, whatever the overhead."""
+_LEAST_OF_MOVE = 0.9
+"""... and this part of a time that is given for the move alone: no clock runs there, and clients leave a margin. Lc0
+takes its whole overhead off, Stockfish nothing."""
 
 
 @dataclass
@@ -34,11 +37,11 @@ class Allowance:
     mate: int | None = None
     """Moves of the side that mates."""
     infinite: bool = False
-    """Answer only when told to, as while pondering."""
+    """Answer only when told to, as while pondering; not the same as no limit at all."""
 
 
 @dataclass(frozen=True)
-class Limits:
+class SearchLimits:
     """When a search ends; whatever comes first. A limit that is not there is infinite, or 0 where it counts."""
 
     soft: float = math.inf
@@ -57,7 +60,7 @@ class Limits:
     """It goes on, and waits where there is nothing left to search, until it is told to stop."""
 
 
-def limits_of(allowed: Allowance, turn: int, overhead: int) -> Limits:
+def limits_of(allowed: Allowance, turn: int, overhead: int) -> SearchLimits:
     """The limits of a search by the side ``turn`` (0 moves first); ``overhead`` milliseconds are lost at every move."""
     soft = hard = math.inf
     clock = _own_or_other(allowed.time, turn)
@@ -65,15 +68,15 @@ def limits_of(allowed: Allowance, turn: int, overhead: int) -> Limits:
         increment = _own_or_other(allowed.increment, turn) or 0
         soft, hard = _share(clock or 0, increment, allowed.byoyomi or 0, allowed.moves_to_go, overhead)
     if allowed.move_time is not None:
-        move_time = _less(allowed.move_time, overhead)
+        move_time = max(_less(allowed.move_time, overhead), _LEAST_OF_MOVE * allowed.move_time)
         soft, hard = min(soft, move_time), min(hard, move_time)
-    return Limits(
+    return SearchLimits(
         soft=soft / 1000.0,
         hard=hard / 1000.0,
         saving=(clock is not None or allowed.byoyomi is not None) and allowed.move_time is None,
         nodes=0 if allowed.nodes is None else max(allowed.nodes, 1),
         depth=0 if allowed.depth is None else max(allowed.depth, 1),
-        mate=max(2 * (allowed.mate or 0) - 1, 0),
+        mate=0 if allowed.mate is None else 2 * max(allowed.mate, 1) - 1,
         infinite=allowed.infinite,
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from agents.engine.protocol import AUTODISCOVER, Client, Engine, Load, Option, Value, read_go
-from agents.engine.time_control import Allowance, Limits
+from agents.engine.time_control import Allowance, SearchLimits
 from agents.engine.uci import centipawns
 
 if TYPE_CHECKING:
@@ -58,23 +58,23 @@ class UsiEngine(Engine):
 
     def go(self, text: str) -> None:
         """Think, and answer once; ``mate`` asks for a mate alone, within so many milliseconds or ``infinite``."""
-        words = text.split()
         self.finish()
-        self._wants_mate = "mate" in words
-        if self._wants_mate:
-            words[words.index("mate")] = "movetime"
-        self._begin(read_go(" ".join(words), self.sides))
+        asked = read_go(text, self.sides, asks_for_mate=True)
+        self._wants_mate = asked.mate
+        self._begin(asked)
 
     def score(self, line: "Line") -> str:
-        """``cp`` or ``mate`` in plies, for the side to move."""
+        """``cp`` or ``mate`` in plies, for the side to move; a declaration at the end of the line counts as one."""
         if line.plies:
-            return f"mate {line.plies}"
+            wins = line.plies > 0
+            return f"mate {line.plies + (wins == (line.plies % 2 == 0)) * (1 if wins else -1)}"
         return f"cp {centipawns(line.value)}" if line.actions else "mate -0"
 
-    def limits(self, board: "Board", allowed: Allowance) -> Limits:
+    def limits(self, board: "Board", allowed: Allowance) -> SearchLimits:
         """Whoever can declare need not think."""
-        limits = super().limits(board, allowed)
-        return limits if self._wants_mate or not self._can_declare(board) else Limits(nodes=1, infinite=limits.infinite)
+        if self._wants_mate or not self._can_declare(board):
+            return super().limits(board, allowed)
+        return SearchLimits(nodes=1, infinite=allowed.infinite)
 
     def answer(self, board: "Board", report: "Report") -> str:
         """A move, ``win`` or ``resign``; or a mate."""
