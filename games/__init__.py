@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GAMES", "GameName", "check_name", "load"]
 
-GameName = Literal["chess", "shogi", "connect_four", "tic_tac_toe"]
+GameName = Literal["chess", "shogi", "connect_four", "tic_tac_toe", "grid_world"]
 """The games, by the names that they have on the command line and in ``games/``."""
 
 GAMES: tuple[GameName, ...] = get_args(GameName)
