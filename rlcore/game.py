@@ -47,12 +47,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rlcore.alone import SETTLED, backup_best, close_edges
 from rlcore.bits import prefetch
 from rlcore.evaluators import Batch
 from rlcore.jit import Array, bind, njit
 from rlcore.planes import PlaneLayout
 from rlcore.rng import below
-from rlcore.tree import WON, Rules, Tree, backup, count_pending, edge_of, expand, new_node, proven_by, select
+from rlcore.tree import EDGE_LOST, WON, Rules, Tree, backup, count_pending, edge_of, expand, new_node, proven_by, select
 from rlcore.uct import best_child, uct
 
 
@@ -379,7 +380,11 @@ def wave(
     many of those await evaluation: none where all leaves ended their games, -1 once all trees are finished.
     """
     expand(tree, size, batch.actions, batch.counts, batch.priors, batch.values)
-    backup(tree, DISCOUNT, rules)
+    if DISCOUNT > 0.0:  # known when this is compiled
+        close_edges(tree, states, size, max_plies)
+        backup_best(tree, DISCOUNT, rules)
+    else:
+        backup(tree, DISCOUNT, rules)
     if select(tree, games, schedule, rules) == 0:
         return -1
     return step(tree, states, history, rules, steps, max_plies, batch)
@@ -431,8 +436,8 @@ def perft(states: Array, actions: Array, leaf: Array, depth: int) -> int:
 
 
 _TEMPLATES = (
-    begin, judge, advance, pack_game, _pack_leaf_of, _seen_on_path, rebuild, winning_action, prove_roots, step, wave,
-    playout, perft, uct,
+    begin, judge, advance, pack_game, _pack_leaf_of, _seen_on_path, rebuild, winning_action, prove_roots, step,
+    close_edges, wave, playout, perft, uct,
 )  # fmt: skip
 
 
@@ -469,6 +474,7 @@ def bind_game(name: str, module_name: str) -> Game:
         "best_child": best_child,
     }
     namespace |= {"select": select, "expand": expand, "backup": backup, "new_node": new_node}
+    namespace |= {"backup_best": backup_best, "SETTLED": SETTLED, "EDGE_LOST": EDGE_LOST}
     namespace |= {"count_pending": count_pending, "edge_of": edge_of, "WON_IN_ONE": WON - 1}
     namespace["STEP_WORDS"] = module.STEP_BOARDS * module.BOARD_WORDS + (module.STEP_COUNTS + 7) // 8
     kernels: dict[str, Any] = {}

@@ -63,6 +63,8 @@ def test_slipping_as_in_the_frozen_lake() -> None:
 
 
 def test_a_map_without_a_start_begins_anywhere_and_walls_can_be_masked() -> None:
+    sealed = parse("S.#.\nG.##", step_reward=-1, bumping=False).mdp
+    assert mdp.value_iteration(sealed, 1.0).reshape(2, 4)[0].tolist() == [0.0, -1.0, 0.0, 0.0]
     world = parse("#.\n.G", bumping=False)
     assert world.mdp.start.tolist() == [0, 0.5, 0.5, 0]
     assert world.mdp.allowed[1].tolist() == [False, False, True, False]
@@ -76,7 +78,7 @@ def test_a_map_without_a_start_begins_anywhere_and_walls_can_be_masked() -> None
         ("S.\n.Z", {}, "row 2, column 2 holds 'Z', which the legend does not name"),
         ("S.G\n..", {}, "row 2 ends at column 2 instead of 3, where row 1 does"),
         ("##\n#G", {}, "the map has no cell to begin in"),
-        ("S#\n#G", {"bumping": False}, "row 1, column 1 is walled in on all sides"),
+        ("S#\n#G", {"bumping": False}, "row 1, column 1 is walled in on all sides, and nobody may bump"),
         ("SAG", {"legend": {"A": Cell(to="b")}}, "row 1, column 2: 'A' sends the agent to 'b', of which the map has 0"),
         ("SA\n..", {"legend": {"A": Cell(to=".")}}, "row 1, column 2: .* of which the map has 2 instead of one"),
         ("SA#", {"legend": {"A": Cell(to="#")}}, "row 1, column 2: 'A' sends the agent to '#', where nobody can be"),

@@ -112,8 +112,7 @@ def parse(
             bumps = s not in targets and _neighbour(world, s, action) == s
             mdp.allowed[s, action] = bumping or not bumps
     mdp.start[:] = _starts(world)
-    if not mdp.allowed.any(1).all():
-        raise MapError(f"{_where(world, int(mdp.allowed.any(1).argmin()))} is walled in on all sides")
+    _seal(world)
     return world._replace(mdp=checked(mdp))
 
 
@@ -200,6 +199,16 @@ def _move(world: GridWorld, targets: Mapping[int, int], s: int, action: int, bum
     if cell.to and not cell.at_once:
         return then, 0.0
     return targets.get(then, then), cell.reward
+
+
+def _seal(world: GridWorld) -> None:
+    """Make of cells without a move, which nobody comes to, what walls are. Raises MapError where one is a start."""
+    mdp = world.mdp
+    for s in np.flatnonzero(~mdp.allowed.any(1)):
+        if mdp.start[s] > 0.0:
+            raise MapError(f"{_where(world, int(s))} is walled in on all sides, and nobody may bump into walls")
+        mdp.allowed[s] = mdp.terminated[s] = True
+        mdp.reward[s] = 0.0
 
 
 def _starts(world: GridWorld) -> Array:
