@@ -88,6 +88,8 @@ def run(game: Game, engines: Sequence[str], settings: MatchSettings) -> str:
         OpeningError: the openings cannot be had.
         Interrupted: by the user.
     """
+    if game.DISCOUNT > 0.0:
+        raise EngineError(f"{game.name} is for one player: there are no matches, but its training ends with a check")
     _check(engines, settings)
     openings, described = _openings(game, settings)
     finished: list[MatchGame] = []

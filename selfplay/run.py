@@ -258,6 +258,8 @@ class Run:
             ("play against it", f"{python} scripts/play.py {options}{where}"),
             ("measure its strength", f"{python} scripts/match.py {options} --engine {folder}"),
         ]
+        if self.game.DISCOUNT > 0.0:  # there is nobody to play against
+            return steps[:1]
         if self.game.name in SOLVED:
             steps.append(("judge its moves", f"{python} scripts/evaluate.py {options} --engine {folder}"))
         return steps
