@@ -5,7 +5,8 @@ A game is a module of free jitted functions over one row of a structured array (
     STATE           np.dtype      the position and nothing else; it has a uint64 field ``key`` and a field ``turn``
     NUM_ACTIONS     int           actions are the integers below it
     MAX_LEGAL       int           no position has more legal actions
-    DISCOUNT        float         a value's factor on its way to the parent: -1 where players alternate
+    DISCOUNT        float         a value's factor on its way to the parent: -1 where players alternate, between 0 and 1
+                                  where one walks alone (``turn`` is always 0 there; see ``rlcore.alone``)
     init(state, seed)                                   writes a start position
     legal_actions(state, actions) -> n                  fills the buffer, each action once
     apply(state, action)                                plays a legal action in place

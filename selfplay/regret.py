@@ -60,7 +60,7 @@ def measure(game: Game, player: Player, starts: int, progress: Callable[[int], N
         game.advance(history, walking, player.act(history, walking, rng))
         game.judge(history, walking, 0, legal, counts, endings, values)
         over = endings[: len(walking)] != 0
-        returns[walking[over]] = values[: len(walking)][over] * game.DISCOUNT**step
+        returns[walking[over]] = values[: len(walking)][over].astype(np.float64) * game.DISCOUNT**step
         walking = walking[~over]
         if progress is not None and over.any():
             progress(starts - len(walking))

@@ -86,6 +86,8 @@ class Run:
     def __init__(self, game: Game, config: Config, report: Report) -> None:
         self.game, self.config, self.report = game, config, report
         self.folder = config.folder()
+        if game.DISCOUNT > 0.0 and config.actor.resign > 0.0:
+            raise ConfigError(f"actor.resign must be 0 in {game.name}: there is nobody to give up to")
         self.device = choose_device(config.device)
         self.dtype = choose_dtype(self.device)
         self._check_folder()

@@ -157,7 +157,7 @@ def test_every_game_is_played_and_saved(tmp_path, name: GameName) -> None:
 
 
 def test_a_game_for_one_is_refused_in_one_clear_line() -> None:
-    with pytest.raises(EngineError, match="^grid_world is for one player: there are no matches[^\n]*$"):
+    with pytest.raises(EngineError, match=r"^grid_world is for one player: there are no matches[^\n]*$"):
         run(games.load("grid_world"), ("random", "random"), MatchSettings(games=2))
 
 
