@@ -16,6 +16,7 @@ from rlcore.config import SearchConfig
 from rlcore.evaluators import Uniform
 from rlcore.rng import below
 from selfplay.config import Config
+from selfplay.picture import draw
 from selfplay.regret import MOST_STEPS, check_regret, measure
 from selfplay.strength import new_network
 
@@ -94,6 +95,18 @@ def test_the_check_asks_the_policy_and_the_search_and_can_be_broken_off() -> Non
 
     with pytest.raises(InterruptedError):
         check_regret(GAME, config, network, 20, stop)
+
+
+def test_the_picture_of_a_run_shows_the_last_regret(tmp_path) -> None:
+    rows = [{"step": i, "seconds": 60.0 * i, "policy_loss": 1.0, "uniform_loss": 1.1} for i in range(1, 4)]
+    rows[2] |= {f"regret/{name}{end}": 0.25 for name in ("search", "policy") for end in ("", "/shortest")}
+    plain, shown = (draw(folder, some, []) for folder, some in ((tmp_path, rows[:2]), (folder_of(tmp_path), rows)))
+    assert plain.read_bytes() != shown.read_bytes()
+
+
+def folder_of(path: Path) -> Path:
+    (path / "run").mkdir()
+    return path / "run"
 
 
 @pytest.mark.slow
