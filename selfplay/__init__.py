@@ -17,6 +17,7 @@ In the order of dependence:
     adjudication    games that a match ends by its players' scores
     arena           matches of our own players side by side, scores with intervals
     strength        a network against opponents that never change
+    regret          where one player walks alone: walks beside shortest paths
     engines         a run, a checkpoint, "untrained", "random" ... as players
     exact           moves of a solved game, judged by exact scores
     progress        a bar for what takes long

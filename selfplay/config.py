@@ -162,7 +162,8 @@ class Config:
     checkpoint_minutes: float = 1.0
     """Minutes between checkpoints; one is also written at the end."""
     strength_games: int = 100
-    """Games of the strength check at the end against each opponent, random and untrained; 0 = none."""
+    """Games of the strength check at the end against each opponent, random and untrained; where one player walks alone,
+    maps on which its walks are compared with shortest paths; 0 = none."""
     exact_minutes: float = 2.0
     """Games that are solved: minutes between two looks at how often the network keeps the result; 0 = none."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

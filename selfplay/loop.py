@@ -333,6 +333,9 @@ class Loop:
         games_each = self.config.strength_games
         if games_each == 0 or stop.requested:
             return []
+        if self.run.game.DISCOUNT > 0.0:  # one player alone
+            self._check_regret(games_each, stop)
+            return []
         self.report.line(f"Checking strength: {games_each} games each against random moves and the untrained net ...")
         told: dict[str, int] = {}
 
@@ -355,6 +358,26 @@ class Loop:
             row |= {name: match.score, f"{name}/low": match.low, f"{name}/high": match.high}
         self.run.metrics.write(self.run.steps, row)
         return matches
+
+    def _check_regret(self, starts: int, stop: Stop) -> None:
+        """Walks from starts that were not trained on, told and noted in the metrics, unless a stop is asked for."""
+        from selfplay.regret import check_regret
+
+        def go_on(_finished: int) -> None:
+            if stop.requested:
+                raise InterruptedError
+
+        self.report.line(f"Walking from {starts} starts on maps of their own, to compare with the shortest paths ...")
+        try:
+            found = check_regret(self.run.game, self.config, self.run.crew.weights()[1], starts, go_on)
+        except InterruptedError:
+            return
+        row: dict[str, Any] = {"seconds": self.run.seconds_before + self.seconds}
+        for name, one in found.items():
+            self.report.line(f"  {one}")
+            row |= {f"regret/{name}": one.regret, f"regret/{name}/low": one.low, f"regret/{name}/high": one.high}
+            row |= {f"regret/{name}/shortest": one.shortest, f"regret/{name}/arrived": one.arrived}
+        self.run.metrics.write(self.run.steps, row)
 
     def draw(self, matches: list[Match]) -> Path | None:
         """The picture of the run; None where matplotlib is not installed."""

@@ -121,7 +121,7 @@ def run(game: Game, engines: Sequence[str], settings: MatchSettings) -> str:
         OpeningError: the openings cannot be had.
         Interrupted: by the user.
     """
-    check(engines, settings)
+    check(game, engines, settings)
     openings, described = openings_of(game, settings)
     finished: list[MatchGame] = []
     with ExitStack() as stack:
@@ -173,8 +173,10 @@ def parse_limits(
     return Limits(clock=(main, increment), byoyomi=byoyomi, margin=margin)
 
 
-def check(engines: Sequence[str], settings: MatchSettings) -> None:
+def check(game: Game, engines: Sequence[str], settings: MatchSettings) -> None:
     """Refuse what makes no match."""
+    if game.DISCOUNT > 0.0:
+        raise EngineError(f"{game.name} is for one player: there are no matches, but its training ends with a check")
     if len(engines) != 2:
         raise EngineError(f"a match needs two engines, not {len(engines)}: give --engine twice")
     if settings.games < 1 or not 0 <= (settings.opening_plies or 0) <= 200:

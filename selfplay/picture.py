@@ -274,7 +274,10 @@ def draw(run_dir: Path, metrics: Sequence[Row], strength: Sequence[Result]) -> P
     _losses(axes[0, 0], rows, "policy", curve_of(rows, "uniform_loss"), "uniform", "uniform over legal moves")
     end = rows[-1]["minutes"] if rows else 0.0
     _losses(axes[0, 1], rows, "value", ([0.0, end], [LN_3, LN_3]), "ln 3", "ln 3, which knows nothing")
-    _strength(axes[0, 2], rows, strength)
+    if any("regret/search" in row for row in rows):  # one player alone
+        _regret(axes[0, 2], rows)
+    else:
+        _strength(axes[0, 2], rows, strength)
     if any("exact/search/kept" in row for row in rows):  # a solved game
         _exact(axes[1, 0], rows)
     else:
@@ -441,6 +444,19 @@ def _strength(axes: "Axes", rows: Sequence[Row], matches: Sequence[Result]) -> N
     if matches:
         axes.set(xlim=(0, 100), ylim=(min(-1.5, 0.4 - len(matches)), 0.6))
     axes.set_yticks([])
+
+
+def _regret(axes: "Axes", rows: Sequence[Row]) -> None:
+    """Where one player walks alone: how many walks were shortest paths, and the regret, at the last measurement."""
+    last = next(row for row in reversed(rows) if "regret/search" in row)
+    for i, (name, words) in enumerate((("search", "with the search"), ("policy", "the policy alone"))):
+        share = 100 * _number(last.get(f"regret/{name}/shortest"))
+        axes.barh(-i, share, height=0.3, color=COLOURS[i])
+        axes.text(0, 0.22 - i, f"{words}, regret {_number(last.get(f'regret/{name}')):.4f}", fontsize=9, color=INK)
+        axes.text(104, -i, f"{share:.1f} %", va="center", fontsize=9, color=INK)
+    title = f"{part(_number(last.get('regret/search/shortest')))} of walks are shortest paths"
+    _frame(axes, title, "% of walks on maps that were not trained on", [])
+    axes.set(xlim=(0, 100), ylim=(-1.5, 0.6), yticks=[])
 
 
 def _measurements(rows: Sequence[Row], name: str) -> list[list[float]]:

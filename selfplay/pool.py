@@ -122,7 +122,7 @@ def _checked(game: Game, folder: Path, settings: PoolSettings) -> PoolSettings:
     play = settings.match
     if play.openings == "random" and play.opening_plies is None:
         play = play._replace(opening_plies=opening_plies(config))
-    match.check(("", ""), play)
+    match.check(game, ("", ""), play)
     match.openings_of(game, play._replace(games=2))
     return settings._replace(engines=tuple(settings.engines) or (ANCHOR,), match=play)
 

@@ -54,6 +54,8 @@ class Run:
     def __init__(self, game: Game, config: Config, report: Report) -> None:
         self.game, self.config, self.report = game, config, report
         self.folder = config.folder()
+        if game.DISCOUNT > 0.0 and config.actor.resign > 0.0:
+            raise ConfigError(f"actor.resign must be 0 in {game.name}: there is nobody to give up to")
         self._check_folder()
         self.log = GameLog(self.folder / "games.log", game.name, warn=report.line)
         self.seconds_before = 0.0
@@ -171,6 +173,8 @@ class Run:
             ("measure its strength", f"{python} scripts/match.py {options} --engine {folder}"),
             ("see it grow", f"{python} scripts/ratings.py {options}{where}"),
         ]
+        if self.game.DISCOUNT > 0.0:  # there is nobody to play against
+            return steps[:1]
         if self.game.name in SOLVED:
             steps.append(("judge its moves", f"{python} scripts/evaluate.py {options} --engine {folder}"))
         return steps

@@ -60,7 +60,9 @@ def keep_past(run, steps: Sequence[int]) -> None:
             for weight in run.crew.trainer.learner.average.parameters():
                 weight += 0.3 * torch.randn(weight.shape, generator=generator)
         about = weights.About(step, 50 * step, step / 100)
-        weights.save(run.folder / FOLDER / f"{step:08d}.safetensors", run.crew.trainer.learner.average, run.config, about)
+        weights.save(
+            run.folder / FOLDER / f"{step:08d}.safetensors", run.crew.trainer.learner.average, run.config, about
+        )
 
 
 def script(name: str, *arguments: str, typed: str = "", cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -105,13 +105,21 @@ QUICK = ActorConfig(
 )
 
 
+def test_where_one_walks_alone_nobody_gives_up(tmp_path):
+    config = replace(TINY, game="grid_world", actor=QUICK)
+    with pytest.raises(ConfigError, match=r"actor\.resign must be 0 in grid_world: there is nobody to give up to"):
+        open_run(tmp_path / "run", config)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("actor", "runtime"), [(TINY.actor, "auto"), (TINY.actor, "torch"), (QUICK, "auto")], ids=["", "torch", "quick"]
 )
 @every_game
 def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path, actor, runtime, played):
     """Games, steps and weights are bit for bit those of a run without a break."""
-    config = replace(TINY, game=played, actor=actor, runtime=runtime)
+    resign = 0.0 if played == "grid_world" else actor.resign  # there is nobody to give up to
+    config = replace(TINY, game=played, actor=replace(actor, resign=resign), runtime=runtime)
     whole, parted = open_run(tmp_path / "whole", config), open_run(tmp_path / "parted", config)
     if actor is QUICK:  # sides give up
         whole.crew.evaluators, parted.crew.evaluators = ([Whim(), Whim()] for _ in range(2))
@@ -127,7 +135,7 @@ def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path, actor, runtime, 
     assert {r.id: r.actions.tolist() for r in whole.log.records()} == {
         r.id: r.actions.tolist() for r in parted.log.records()
     }
-    assert any(r.ending == games.load(played).Ending.RESIGNATION for r in whole.log.records()) == (actor is QUICK)
+    assert any(r.ending == games.load(played).Ending.RESIGNATION for r in whole.log.records()) == (resign > 0.0)
     assert whole.crew.trainer.learner.steps == parted.crew.trainer.learner.steps
     mine, other = whole.crew.trainer.learner.network.state_dict(), parted.crew.trainer.learner.network.state_dict()
     assert all((mine[name] == other[name]).all() for name in mine)
