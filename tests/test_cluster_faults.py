@@ -131,6 +131,7 @@ def test_a_damaged_block_is_dropped_and_its_player_replaced(run, monkeypatch):
     assert audit(run.folder, run.log.ids, ended=False).faults == []
 
 
+@pytest.mark.slow
 def test_a_player_that_hangs_is_given_up_and_gone(run):
     plays(run)
     number, here = next(iter(run.crew.player_processes().items()))
