@@ -6,6 +6,7 @@
     grid      what the text of the next two has in common
     tic_tac_toe, connect_four    small games whose perfect play is known, in a file each
     solved    the exact scores of their moves, by tic_tac_toe_solver and connect_four_solver
+    grid_world/    a game for one; and grid worlds as Gymnasium environments
 
 A game is a module with the names listed in ``rlcore.game``. To add one, write the module and name it in
 ``GameName``: everything that takes a game's name, command lines among them, then knows it. Nothing heavy is imported
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GAMES", "GameName", "check_name", "load"]
 
-GameName = Literal["chess", "shogi", "connect_four", "tic_tac_toe"]
+GameName = Literal["chess", "shogi", "connect_four", "tic_tac_toe", "grid_world"]
 """The games, by the names that they have on the command line and in ``games/``."""
 
 GAMES: tuple[GameName, ...] = get_args(GameName)

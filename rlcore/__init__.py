@@ -8,7 +8,9 @@ In the order of dependence:
     config          settings of search and network, without torch
     planes          packed bit-planes to a network's float planes
     tree            the search tree's arrays; select, expand, backup
+    alone           what differs in a search where one player walks alone
     roots           noise before a search; policy, value and move after it
+    mdp             Markov decision processes as arrays, solved exactly
     evaluators      a batch of positions to priors and values: the contract, and the uniform one
     game            the game contract, and the batched kernels bound to each game
     reuse           trees kept from move to move in play

@@ -5,7 +5,8 @@ A game is a module of free jitted functions over one row of a structured array (
     STATE           np.dtype      the position and nothing else; it has a uint64 field ``key`` and a field ``turn``
     NUM_ACTIONS     int           actions are the integers below it
     MAX_LEGAL       int           no position has more legal actions
-    DISCOUNT        float         a value's factor on its way to the parent: -1 where players alternate
+    DISCOUNT        float         a value's factor on its way to the parent: -1 where players alternate, between 0 and 1
+                                  where one walks alone (``turn`` is always 0 there; see ``rlcore.alone``)
     init(state, seed)                                   writes a start position
     legal_actions(state, actions) -> n                  fills the buffer, each action once
     apply(state, action)                                plays a legal action in place
@@ -47,12 +48,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rlcore.alone import SETTLED, backup_best, close_edges
 from rlcore.bits import prefetch
 from rlcore.evaluators import Batch
 from rlcore.jit import Array, bind, njit
 from rlcore.planes import PlaneLayout
 from rlcore.rng import below
-from rlcore.tree import WON, Rules, Tree, backup, count_pending, edge_of, expand, new_node, proven_by, select
+from rlcore.tree import EDGE_LOST, WON, Rules, Tree, backup, count_pending, edge_of, expand, new_node, proven_by, select
 from rlcore.uct import best_child, uct
 
 
@@ -379,7 +381,11 @@ def wave(
     many of those await evaluation: none where all leaves ended their games, -1 once all trees are finished.
     """
     expand(tree, size, batch.actions, batch.counts, batch.priors, batch.values)
-    backup(tree, DISCOUNT, rules)
+    if DISCOUNT > 0.0:  # known when this is compiled
+        close_edges(tree, states, size, max_plies)
+        backup_best(tree, DISCOUNT, rules)
+    else:
+        backup(tree, DISCOUNT, rules)
     if select(tree, games, schedule, rules) == 0:
         return -1
     return step(tree, states, history, rules, steps, max_plies, batch)
@@ -431,8 +437,8 @@ def perft(states: Array, actions: Array, leaf: Array, depth: int) -> int:
 
 
 _TEMPLATES = (
-    begin, judge, advance, pack_game, _pack_leaf_of, _seen_on_path, rebuild, winning_action, prove_roots, step, wave,
-    playout, perft, uct,
+    begin, judge, advance, pack_game, _pack_leaf_of, _seen_on_path, rebuild, winning_action, prove_roots, step,
+    close_edges, wave, playout, perft, uct,
 )  # fmt: skip
 
 
@@ -469,6 +475,7 @@ def bind_game(name: str, module_name: str) -> Game:
         "best_child": best_child,
     }
     namespace |= {"select": select, "expand": expand, "backup": backup, "new_node": new_node}
+    namespace |= {"backup_best": backup_best, "SETTLED": SETTLED, "EDGE_LOST": EDGE_LOST}
     namespace |= {"count_pending": count_pending, "edge_of": edge_of, "WON_IN_ONE": WON - 1}
     namespace["STEP_WORDS"] = module.STEP_BOARDS * module.BOARD_WORDS + (module.STEP_COUNTS + 7) // 8
     kernels: dict[str, Any] = {}

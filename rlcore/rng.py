@@ -35,14 +35,19 @@ def fixed_words(count: int, seed: int) -> Array:
 
 
 @njit
-def next_word(rng: Array, i: int) -> np.uint64:
-    """The next 64 random bits of generator ``i`` of ``rng`` ([B] uint64, modified in place)."""
-    rng[i] += _STEP
-    z = rng[i]
+def mixed(z: np.uint64) -> np.uint64:
+    """A word as random as the given one is new: no two give the same."""
     z = (z ^ z >> _30) * _MIX_1
     z = (z ^ z >> _27) * _MIX_2
     word: np.uint64 = z ^ z >> _31
     return word
+
+
+@njit
+def next_word(rng: Array, i: int) -> np.uint64:
+    """The next 64 random bits of generator ``i`` of ``rng`` ([B] uint64, modified in place)."""
+    rng[i] += _STEP
+    return mixed(rng[i])
 
 
 @njit

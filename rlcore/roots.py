@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from rlcore.alone import best_below
 from rlcore.jit import Array, njit
 from rlcore.rng import gamma, gumbel, uniform
 from rlcore.tree import (
@@ -195,6 +196,13 @@ def root_values(tree: Tree, games: Array, values: Array) -> None:
                 draw += edge["visits"] * edge["draw"]
             values[i, 0] = value / max(root["visits"], 1)
             values[i, 1] = draw / max(root["visits"], 1)
+
+
+@njit
+def best_root_values(tree: Tree, games: Array, values: Array) -> None:
+    """As ``root_values``, where one player walks alone: what the best move is worth."""
+    for i in range(games.shape[0]):
+        values[i, 0], values[i, 1] = best_below(tree, games[i], 0)
 
 
 @njit

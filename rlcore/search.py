@@ -110,7 +110,8 @@ class Search:
         self.config = config
         self.planes_history = planes_history
         self.max_plies = max_plies
-        self.keep = keep
+        self.alone = game.DISCOUNT > 0.0
+        self.keep = keep and not self.alone  # see ``rlcore.alone``
         considered = min(config.considered, config.simulations, game.MAX_LEGAL)
         self._most_leaves = leaves = min(config.leaves, config.simulations)
         if room is None:
@@ -310,7 +311,10 @@ class Search:
         chosen = self._chosen[:count]
         roots.choose(tree, games, self.rules, temperatures, chosen)
         roots.root_policy(tree, games, self.rules, result.policy)
-        roots.root_values(tree, games, result.values)
+        if self.alone:
+            roots.best_root_values(tree, games, result.values)
+        else:
+            roots.root_values(tree, games, result.values)
         roots.root_edges(tree, games, result.legal, result.visits, result.counts, result.proven)
         result.actions[:] = result.legal[np.arange(count), chosen]
         return result

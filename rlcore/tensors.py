@@ -5,10 +5,11 @@ ever read as numbers.
 """
 
 import importlib
+import json
 import math
 import sys
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -17,6 +18,7 @@ __all__ = [
     "TensorError",
     "Tensors",
     "flatten_optimizer",
+    "read_metadata",
     "read_tensors",
     "unflatten_optimizer",
     "write_tensors",
@@ -25,14 +27,15 @@ __all__ = [
 Tensors = dict[str, Any]  # name -> torch.Tensor or NumPy array
 Framework = Literal["numpy", "torch"]
 _KINDS = "biuf"  # NumPy's letters for bool, int, unsigned, float: what safetensors holds
+_MOST_HEADER = 100_000_000  # bytes; safetensors' own limit
 
 
 class TensorError(ValueError):
     """What is wrong with tensors or their bytes, as half a sentence: "holds NaN or infinity in bias"."""
 
 
-def write_tensors(tensors: Mapping[str, Any]) -> bytes:
-    """The bytes of a safetensors file.
+def write_tensors(tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a safetensors file; ``metadata`` is what else its header holds.
 
     Views, tied weights and any memory layout may be given; they come back contiguous and apart.
 
@@ -48,14 +51,14 @@ def write_tensors(tensors: Mapping[str, Any]) -> bytes:
         on_cpu = {name: torch.as_tensor(value).detach().cpu() for name, value in tensors.items()}
         # cloned, because the format refuses tensors that share memory
         apart = {name: value.clone(memory_format=torch.contiguous_format) for name, value in on_cpu.items()}
-        return bytes(safetensors.torch.save(apart))
+        return bytes(safetensors.torch.save(apart, dict(metadata) if metadata else None))
     import safetensors.numpy
 
     arrays = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     for name, array in arrays.items():
         if array.dtype.kind not in _KINDS or array.dtype.itemsize > 8:
             raise TypeError(f"{name} has dtype {array.dtype}, which safetensors does not hold")
-    return bytes(safetensors.numpy.save(arrays))
+    return bytes(safetensors.numpy.save(arrays, dict(metadata) if metadata else None))
 
 
 def read_tensors(data: bytes, framework: Framework = "numpy") -> Tensors:
@@ -73,6 +76,23 @@ def read_tensors(data: bytes, framework: Framework = "numpy") -> Tensors:
         raise TensorError("is not a safetensors file") from error
     _require_finite(tensors)
     return {name: value.clone() if _is_torch(value) else value.copy() for name, value in tensors.items()}
+
+
+def read_metadata(file: BinaryIO) -> dict[str, str]:
+    """The metadata of a safetensors file, which is read no further than to the end of its header.
+
+    Raises:
+        TensorError: it does not begin as such a file does.
+    """
+    size = int.from_bytes(file.read(8), "little")
+    header = file.read(size) if size <= _MOST_HEADER else b""
+    try:
+        metadata = json.loads(header).get("__metadata__", {}) if len(header) == size else None
+    except (ValueError, AttributeError, RecursionError):
+        metadata = None
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise TensorError("is not a safetensors file")
+    return metadata
 
 
 def _is_torch(value: Any) -> bool:

@@ -16,16 +16,17 @@ from games import GAMES
 @dataclass
 class Settings:
     """Measure throughput: move generation (perft), random games (playouts), tree search without a network (search),
-    networks by runtime and batch size (inference), self-play from end to end (selfplay), training (learner).
+    networks by runtime and batch size (inference), self-play from end to end (selfplay), training (learner), how fast
+    a learner takes finished games in (ingest), both on Ray (ray).
 
     Prints one JSON line a figure. Quote the ratios, not the bare speeds: each path is timed in turn with partners,
     such as stockfish, cshogi or OpenSpiel (where they are installed), plain PyTorch, or the evaluator with nothing
     else to do.
     """
 
-    what: tyro.conf.Positional[Literal["perft", "playouts", "search", "inference", "selfplay", "learner", "all"]] = (
-        "all"
-    )
+    what: tyro.conf.Positional[
+        Literal["perft", "playouts", "search", "inference", "selfplay", "learner", "ingest", "ray", "all"]
+    ] = "all"
     """What to measure."""
     game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "chess"
     """The game."""

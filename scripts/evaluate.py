@@ -24,14 +24,14 @@ class Settings:
     game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "connect_four"
     """The game."""
     engine: str = ""
-    """A run, a checkpoint's folder, 'untrained' (the search without a network), 'rollouts' (plain tree search, a
-    thousand random games a move) or 'random'. Default: runs/<game>."""
+    """A run, a checkpoint's folder, a weights file, 'untrained' (the search without a network), 'rollouts' (plain tree
+    search, a thousand random games a move) or 'random'. Default: runs/<game>."""
     simulations: tuple[int, ...] = (100,)
     """Searches to judge, beside the policy alone."""
     seed: int = 1
     """The same number, the same result."""
     picture: Path | None = None
-    """Where to draw. Default: evaluate.png in the folder of the run."""
+    """Where to draw. Default: evaluate.png in the folder of the run; beside a weights file, named after it."""
     compare: tuple[Path, ...] = ()
     """Draw instead what these runs measured while they trained, over time, into --picture (default evaluate.png)."""
 

@@ -21,9 +21,9 @@ class Settings:
     game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "chess"
     """The game."""
     engine: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="ENGINE")] = ()
-    """Given twice: a run, a checkpoint's folder, 'untrained' (the search without a network), 'random', 'rollouts'
-    (plain tree search, a thousand random games a move), 'perfect' (solved games; early moves of connect four take
-    minutes), or any program that speaks UCI (chess) or USI (shogi), with arguments and options:
+    """Given twice: a run, a checkpoint's folder, a weights file, 'untrained' (the search without a network), 'random',
+    'rollouts' (plain tree search, a thousand random games a move), 'perfect' (solved games; early moves of connect four
+    take minutes), or any program that speaks UCI (chess) or USI (shogi), with arguments and options:
     'cmd:stockfish,Skill Level=0,Hash=16'. Default: runs/<game>, then random."""
     games: int = 100
     """How many; each opening is played with both colours."""

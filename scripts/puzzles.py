@@ -21,7 +21,8 @@ class Settings:
     game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "chess"
     """The game."""
     engine: str = ""
-    """A run, a checkpoint's folder, or 'untrained' (the search without a network). Default: runs/<game>."""
+    """A run, a checkpoint's folder, a weights file, or 'untrained' (the search without a network). Default:
+    runs/<game>."""
     simulations: tuple[int, ...] = (32, 128, 800)
     """How much to search a puzzle; one table for each number."""
     proven: Literal["both", "with", "without"] = "both"

@@ -8,21 +8,29 @@ In the order of dependence:
     resignation     when a side gives up, and how often that is wrong
     actor           many games in lockstep
     window          the replay window; positions rebuilt from moves
+    parallel        several learners that train one network together
     learner         window to gradient steps to published weights
     gamefile        the finished games as text
     report          progress in lines, alarms, summary
     picture         the live screen, and the picture at the end
-    run             a run's folder and parts; one round of it; going on after a kill
     openings        how games of a match begin: a file, common ones, random moves
     adjudication    games that a match ends by its players' scores
     arena           matches of our own players side by side, scores with intervals
     strength        a network against opponents that never change
+    regret          where one player walks alone: walks beside shortest paths
     engines         a run, a checkpoint, "untrained", "random" ... as players
     exact           moves of a solved game, judged by exact scores
     progress        a bar for what takes long
     evaluate        how near an engine is to perfect play; the same while it trains
     curves          pictures of that
+    trainer         window, learner and published weights
+    crew            who plays and learns: the contract, and threads of one process
+    remote          what runs in the processes of a cluster, and what travels
+    cluster         the crew on Ray: players and a trainer in processes of their own, on many machines
+    run             a run's folder, what is counted there, and going on after a kill
     loop            rounds until the time is up, and the end
+    audit           the books of a run: what must hold of its folder, whatever died
+    soak            a run on Ray whose processes die all the time
     presets         settings that belong together, by machine and game
     elo             what a score says of strength; a test that ends a match
     referee         a game with an outside program: clocks, endings, blame
@@ -30,6 +38,9 @@ In the order of dependence:
     match           two engines against each other; the file of games
     puzzles         how many puzzles with known solutions an engine solves
     peers           other programs, timed beside ours
+    figures         what a benchmark measures, beside partners
+    feed            how fast a learner takes games in
+    bench_ray       the same on Ray, and two players beside one
     bench           throughput of the hot paths, each beside a partner
     gui             the engine for GUIs as a program, with a run's network
 

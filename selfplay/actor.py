@@ -6,7 +6,7 @@ policy is not recorded. As in KataGo's program a quick move is drawn by the same
 """
 
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -33,14 +33,15 @@ def _draw(rng: Array, share: float, chosen: Array) -> None:
 class Actor:
     """Plays ``config.actor.games`` games at once against itself.
 
-    Game ids are dealt out by stride, so that actors need not agree: actor ``index`` of ``total`` starts the games
-    index, index + total, index + 2 total and so on, passing over those that are ``taken``. A game's id and the run's
-    seed decide all its random numbers.
+    Args:
+        ids: of the games that it starts, one after the other; nobody else starts them. A game's id and the run's seed
+            decide all its random numbers.
+        opened: games with an id below this are the very first of a run, which begin with random moves.
     """
 
-    def __init__(self, game: Game, config: Config, index: int, total: int, taken: Container[int]) -> None:
+    def __init__(self, game: Game, config: Config, ids: Iterator[int], opened: int) -> None:
         self.game, self.config = game, config
-        self._next_id, self._stride, self._taken = index, total, taken
+        self._ids, self._opened = ids, opened
         size = config.actor.games
         self._waiting: list[tuple[GameRecord, np.uint64]] = []  # games from a checkpoint without a slot yet
         self.history = new_history(game, size, config.actor.max_plies + 2)
@@ -105,17 +106,13 @@ class Actor:
         if self._waiting:
             self._go_on(slot, *self._waiting.pop(0))
             return
-        while self._next_id in self._taken:
-            self._next_id += self._stride
-        game_id = self._next_id
-        self._next_id += self._stride
+        game_id = next(self._ids)
         self.rng[slot] = seed_of(self.config.seed, game_id)
         seed = int(next_word(self.rng, slot) >> np.uint64(1))
         self.builders[slot] = RecordBuilder(game_id, seed, version)
         self.game.begin(self.history, slot, seed)
         config = self.config.actor
-        among_the_first = game_id < self._stride * len(self.builders)
-        if among_the_first or (config.random_share > 0.0 and uniform(self.rng, slot) < config.random_share):
+        if game_id < self._opened or (config.random_share > 0.0 and uniform(self.rng, slot) < config.random_share):
             self._play_random(slot, below(self.rng, slot, config.random_plies + 1))
 
     def _play_random(self, slot: int, plies: int) -> None:

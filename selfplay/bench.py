@@ -4,16 +4,13 @@ A speed by itself says as much of the machine as of the program: quote a ratio, 
 the partner's. ``compare`` sets a run beside an earlier one.
 """
 
+import itertools
 import json
 import os
-import platform
-import re
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +23,8 @@ from rlcore.evaluators import Batch, Evaluator, NetworkEvaluator, Uniform, make_
 from rlcore.game import Game, new_history
 from rlcore.search import Search
 from selfplay.config import ActorConfig, Config, ConfigError
+from selfplay.feed import bench_ingest
+from selfplay.figures import Figure, beside, machine
 from selfplay.peers import Peer, perft_peers, playout_peers, search_peers
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BENCHES", "read", "run"]
 
-Figure = dict[str, Any]
 TREES, SIMULATIONS, HISTORY = 64, 800, 8  # of the search that is measured
 LEAVES = 16  # a wave, of the search of one tree
 THREADS = 2
@@ -42,70 +40,6 @@ DEPTHS = {"chess": 6, "shogi": 5}  # of perft
 SECONDS = 1.0  # of a measurement that could go on for ever
 NETWORKS = {"3x48": NetworkConfig(blocks=3, channels=48), "4x64": NetworkConfig(blocks=4, channels=64)}
 BATCHES = (32, 128, 256)
-
-
-def _figure(name: str, game: Game, values: list[float], unit: str, **more: Any) -> Figure:
-    """One line: the median and the extremes of the rounds."""
-    return {
-        "name": name,
-        "game": game.name,
-        "value": statistics.median(values),
-        "unit": unit,
-        "threads": 1,
-        "version": __version__,
-        "least": min(values),
-        "most": max(values),
-        "rounds": len(values),
-        **more,
-    }
-
-
-def _machine() -> Figure:
-    """What the figures were measured on."""
-    versions = {}
-    for name in ("numpy", "numba", "torch", "openvino"):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    about = {"processor": _processor(), "cores": os.cpu_count(), "load": load, "python": platform.python_version()}
-    return about | versions
-
-
-def _processor() -> str:
-    """Its name where the system tells it, else its kind."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def _beside(
-    name: str, game: Game, rounds: int, unit: str, ours: Callable[[], float], peers: list[Peer], **more: Any
-) -> Iterator[Figure]:
-    """Our figure, each partner's, and the ratios: measured A B A B ..., after each has run once."""
-    mine: list[float] = []
-    theirs: list[list[float]] = [[] for _ in peers]
-    try:
-        ours()  # compiles, and touches the memory
-        for peer in peers:
-            peer.speed()
-        for _ in range(rounds):
-            mine.append(ours())
-            for peer, values in zip(peers, theirs, strict=True):
-                values.append(peer.speed())
-    finally:
-        for peer in peers:
-            peer.close()
-    yield _figure(name, game, mine, unit, **more)
-    for peer, values in zip(peers, theirs, strict=True):
-        about = more | {"version": peer.version, "peer": peer.name, "threads": peer.threads}
-        yield _figure(f"{name} / {peer.name}", game, values, unit, **about)
-        ratios = [a / b for a, b in zip(mine, values, strict=True)]
-        partner = re.sub(r" \d.*", "", peer.name)  # without its version, so that earlier runs can be compared
-        yield _figure(f"{name} ratio to {partner}", game, ratios, f"times {peer.name}", **more)
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------
@@ -123,7 +57,7 @@ def bench_perft(game: Game, rounds: int) -> Iterator[Figure]:
         return nodes / (time.perf_counter() - began)
 
     perft.count(game, state, 3)
-    yield from _beside("perft", game, rounds, "nodes/s", ours, perft_peers(game, depth), depth=depth)
+    yield from beside("perft", game, rounds, "nodes/s", ours, perft_peers(game, depth), depth=depth)
 
 
 def bench_playouts(game: Game, rounds: int) -> Iterator[Figure]:
@@ -138,7 +72,7 @@ def bench_playouts(game: Game, rounds: int) -> Iterator[Figure]:
             plies += game.playout(history, 0, rng, legal)
         return plies / (time.perf_counter() - began)
 
-    yield from _beside("playouts", game, rounds, "plies/s", ours, playout_peers(game, 20))
+    yield from beside("playouts", game, rounds, "plies/s", ours, playout_peers(game, 20))
 
 
 # --- search ----------------------------------------------------------------------------------------------------------
@@ -150,18 +84,18 @@ def bench_search(game: Game, rounds: int) -> Iterator[Figure]:
     for root in ("gumbel", "puct"):
         config = SearchConfig(simulations=SIMULATIONS, root=root, interior="puct")
         peers = search_peers(game, SIMULATIONS)
-        yield from _beside(
+        yield from beside(
             f"search {root}", game, rounds, "simulations/s", _searcher(game, config, TREES), peers, **sizes
         )
     config = SearchConfig(simulations=SIMULATIONS)
     alone = Peer("one thread", __version__, _searcher(game, config, TREES))
     both = _threaded([_searcher(game, config, TREES) for _ in range(THREADS)])
-    yield from _beside(
+    yield from beside(
         "search two threads", game, rounds, "simulations/s", both, [alone], **sizes | {"threads": THREADS}
     )
     config = SearchConfig(simulations=10 * SIMULATIONS, root="puct", leaves=LEAVES)
     sizes = {"trees": 1, "simulations": config.simulations, "history": HISTORY, "leaves": LEAVES}
-    yield from _beside("search one tree", game, rounds, "simulations/s", _searcher(game, config, 1), [], **sizes)
+    yield from beside("search one tree", game, rounds, "simulations/s", _searcher(game, config, 1), [], **sizes)
 
 
 def _searcher(game: Game, config: SearchConfig, num_trees: int) -> Callable[[], float]:
@@ -275,7 +209,7 @@ def bench_inference(game: Game, rounds: int) -> Iterator[Figure]:
                 about = {"network": shape, "batch": size, "runtime": runtime}
                 ours = _evaluations(evaluator, batch, time.process_time)
                 name = f"inference {shape} batch {size} {evaluator.name}"
-                yield from _beside(
+                yield from beside(
                     name, game, rounds, "positions/processor s", ours, [_eager(network, size, layout)], **about
                 )
 
@@ -307,7 +241,7 @@ def bench_selfplay(game: Game, rounds: int) -> Iterator[Figure]:
         for name, own in (("", evaluators), (" with cache", cached)):
             actors = _actors(game, config, threads)
             playing = _threaded([_playing(actor, e) for actor, e in zip(actors, own, strict=True)])
-            yield from _beside(
+            yield from beside(
                 f"selfplay on {threads} cores{name}", game, rounds, "positions/s", playing, [peer], **sizes
             )
 
@@ -315,7 +249,7 @@ def bench_selfplay(game: Game, rounds: int) -> Iterator[Figure]:
 def _actors(game: Game, config: Config, count: int) -> "list[Actor]":
     from selfplay.actor import Actor
 
-    return [Actor(game, config, index, count, frozenset()) for index in range(count)]
+    return [Actor(game, config, itertools.count(i, count), count * config.actor.games) for i in range(count)]
 
 
 def _playing(actor: "Actor", evaluator: Evaluator) -> Callable[[], float]:
@@ -369,7 +303,15 @@ def bench_learner(game: Game, rounds: int) -> Iterator[Figure]:
         return steps * size / (time.perf_counter() - began)
 
     peer = Peer("the same batch again", __version__, bare)
-    yield from _beside("learner", game, rounds, "samples/s", ours, [peer], batch=size)
+    yield from beside("learner", game, rounds, "samples/s", ours, [peer], batch=size)
+
+
+def bench_ray(game: Game, rounds: int) -> Iterator[Figure]:
+    """What two players on Ray do beside one, and what the trainer takes in there."""
+    from selfplay import bench_ray
+
+    yield from bench_ray.bench_ray(game, rounds)
+    yield from bench_ray.bench_ingest_ray(game, rounds)
 
 
 BENCHES = {
@@ -379,6 +321,8 @@ BENCHES = {
     "inference": bench_inference,
     "selfplay": bench_selfplay,
     "learner": bench_learner,
+    "ingest": bench_ingest,
+    "ray": bench_ray,
 }
 
 
@@ -440,7 +384,7 @@ def run(names: list[str], game: Game, rounds: int, compare: Path | None, tell: C
     figures = []
     for name in names:
         for figure in BENCHES[name](game, rounds):
-            figures.append(_compared(figure | {"machine": _machine()}, earlier))
+            figures.append(_compared(figure | {"machine": machine()}, earlier))
             print(json.dumps(figures[-1]), flush=True)
     if compare is not None:
         tell(_table(figures))

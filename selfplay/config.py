@@ -11,6 +11,7 @@ from rlcore.config import NetworkConfig, Runtime, SearchConfig, require
 
 MOST_PLIES = 10_000
 _MOST_GAMES = 1_000_000  # side by side in a thread
+_MOST_ACTORS = 100_000
 _MOST_SIMULATIONS = 65_535  # what a game record has room for
 
 
@@ -108,6 +109,36 @@ class LearnerConfig:
 
 
 @dataclass(frozen=True)
+class ClusterConfig:
+    """Players and trainer in processes of their own, by way of Ray: with --actors or --ray-address."""
+
+    cpus: float = 1.0
+    """Processor cores of an actor; parts of one make more of them share it."""
+    gpus: float | None = None
+    """Share of a GPU for an actor; 0 = it plays on its processor. Default: what the learner leaves, in equal parts."""
+    learners: int = 1
+    """Learners that train one network together, each on a part of every batch."""
+    learner_gpus: float | None = None
+    """Share of a GPU for a learner. Default: a whole one where others are left for the actors."""
+    call_seconds: float = 1.0
+    """Actors bring their games home, and get new weights, about so often."""
+    most_steps_due: int = 500
+    """Actors pause while the learner is more gradient steps behind than this."""
+    timeout_seconds: float = 180.0
+    """Whoever does not answer for so long is taken for dead, and replaced."""
+    store_megabytes: int = 512
+    """Shared memory for what travels between processes on this machine."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a setting makes no sense."""
+        require(self, {"learners": 1, "most_steps_due": 1, "timeout_seconds": 1, "store_megabytes": 80})
+        require(self, {"cpus": 0.01, "call_seconds": 0.01})
+        for name in ("gpus", "learner_gpus"):
+            if getattr(self, name) is not None:
+                require(self, {name: 0})
+
+
+@dataclass(frozen=True)
 class Config:
     """Train a game engine by self-play, from nothing. Run it again to go on where it stopped."""
 
@@ -119,6 +150,11 @@ class Config:
     """Stop after so many minutes of this start; 0 = run on until Ctrl-C."""
     max_positions: int = 0
     """Stop when the whole run has made so many positions to train on; 0 = no limit. To compare runs by equal work."""
+    actors: int = 0
+    """Play in so many processes, by way of Ray; 0 = in threads of this one. Needs pip install "rlcore[ray]"."""
+    ray_address: str = ""
+    """Play on the Ray cluster at this address (HOST:PORT, or auto for the one of this machine); with actors = 0 in as
+    many processes as it has free cores, more when machines join."""
     seed: int = 1
     """Decides every random choice of the run."""
     history: int = 1
@@ -126,7 +162,8 @@ class Config:
     checkpoint_minutes: float = 1.0
     """Minutes between checkpoints; one is also written at the end."""
     strength_games: int = 100
-    """Games of the strength check at the end against each opponent, random and untrained; 0 = none."""
+    """Games of the strength check at the end against each opponent, random and untrained; where one player walks alone,
+    maps on which its walks are compared with shortest paths; 0 = none."""
     exact_minutes: float = 2.0
     """Games that are solved: minutes between two looks at how often the network keeps the result; 0 = none."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -137,11 +174,12 @@ class Config:
     search: SearchConfig = field(default_factory=lambda: SearchConfig(simulations=32, considered=16, interior="gumbel"))
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig(blocks=3, channels=48))
     learner: LearnerConfig = field(default_factory=LearnerConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
 
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
         require(self, {"max_minutes": 0, "history": 1, "checkpoint_minutes": 0, "strength_games": 0, "seed": 0})
-        require(self, {"max_positions": 0, "exact_minutes": 0})
+        require(self, {"max_positions": 0, "exact_minutes": 0, "actors": 0}, {"actors": _MOST_ACTORS})
         if self.seed >= 2**63:
             raise ValueError(f"seed must be below 2^63, not {self.seed}")
         if self.search.simulations > _MOST_SIMULATIONS:
@@ -152,14 +190,19 @@ class Config:
                 f"({self.search.simulations})"
             )
 
+    @property
+    def on_ray(self) -> bool:
+        """Whether players have processes of their own."""
+        return self.actors > 0 or bool(self.ray_address)
+
     def folder(self) -> Path:
         """The run directory."""
         return self.run_dir if self.run_dir is not None else Path("runs") / self.game
 
     def to_json(self) -> str:
-        """All settings but where the run lies, which may move."""
+        """All settings but where the run lies and where its cluster is, which may move."""
         values = dataclasses.asdict(self)
-        del values["run_dir"]
+        del values["run_dir"], values["ray_address"]
         return json.dumps(values, indent=2) + "\n"
 
 
@@ -167,7 +210,13 @@ class ConfigError(ValueError):
     """Settings that make no sense, or do not fit the run they are to go on with."""
 
 
-_NESTED = {"actor": ActorConfig, "search": SearchConfig, "network": NetworkConfig, "learner": LearnerConfig}
+_NESTED = {
+    "actor": ActorConfig,
+    "search": SearchConfig,
+    "network": NetworkConfig,
+    "learner": LearnerConfig,
+    "cluster": ClusterConfig,
+}
 
 
 def _fits(value: Any, hint: Any) -> bool:

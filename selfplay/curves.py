@@ -1,5 +1,8 @@
-"""Pictures of how near to perfect play an engine is: by plies, and over the minutes of training (matplotlib)."""
+"""Pictures of strength (matplotlib): how near to perfect play an engine is, by plies and over the minutes of training;
+ratings over the positions of training.
+"""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -18,11 +21,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_by_ply", "draw_over_training"]
+    from selfplay.ratings import Rating
+    from selfplay.weights import About
+
+__all__ = ["draw_by_ply", "draw_over_training", "draw_ratings"]
 
 
 _STYLES = ("-", ":", "-.")
 """Of lines, when all colours are taken."""
+_MOST_TICKS = 8
 
 
 def draw_by_ply(path: Path, name: str, marks: Mapping[str, Marks], whole: bool) -> None:
@@ -71,6 +78,63 @@ def draw_over_training(path: Path, title: str, folders: Sequence[Path]) -> None:
     axes.set_ylim(None, 100)
     label_lines(axes, labels)
     _write(figure, path)
+
+
+def draw_ratings(
+    path: Path, title: str, networks: Sequence[tuple["About", "Rating"]], engines: Sequence[tuple[str, "Rating"]]
+) -> None:
+    """Write a PNG: the ratings of a run's networks over the positions it had made, and engines as lines across.
+
+    Args:
+        networks: by their steps, at least one; the untrained one, of no positions, stands at the left edge.
+        engines: by name, with the one that the others are compared with.
+    """
+    last = networks[-1][0]
+    after = f"{last.positions:,} positions, {last.steps:,} steps, {last.minutes:,.0f} minutes of training"
+    figure = _canvas(title, f"Elo with 95 % interval, over positions to train on (logarithmic); so far {after}")
+    axes = figure.subplots(1, 1)
+    _style(axes, "positions")
+    rated = [(about.positions, one) for about, one in networks if not math.isnan(one.elo)]
+    first = min((positions for positions, _ in rated if positions), default=2) / 2
+    places = [positions or first for positions, _ in rated]
+    everything = [one for _, one in (*rated, *engines)]
+    low, high = _limits([end for one in everything for end in (one.elo, one.low, one.high)])
+    ends = np.array([(max(one.low, low), min(one.high, high)) for _, one in rated]).reshape(-1, 2)
+    axes.fill_between(places, ends[:, 0], ends[:, 1], color=COLOURS[0], alpha=0.15, linewidth=0)
+    heights = [one.elo for _, one in rated]
+    axes.plot(places, heights, color=COLOURS[0], linewidth=2.0, marker="o", markersize=5, clip_on=False, zorder=3)
+    labels = [(heights[-1], f"newest network: {heights[-1]:.0f}", COLOURS[0])] if rated else []
+    for (name, one), colour in zip(engines, cycle((GREY, *COLOURS[1:])), strict=False):
+        if not math.isnan(one.elo):
+            axes.axhline(one.elo, color=colour, linewidth=1.4, linestyle="--")
+            labels.append((one.elo, f"{name}: {one.elo:.0f}", colour))
+    _log_axis(axes, first, places, any(positions == 0 for positions, _ in rated))
+    axes.set_ylim(low, high)
+    label_lines(axes, labels)
+    _write(figure, path)
+
+
+def _limits(heights: Sequence[float]) -> tuple[float, float]:
+    """From somewhat below to somewhat above all that are finite."""
+    finite = [height for height in heights if math.isfinite(height)] or [0.0]
+    margin = 0.05 * (max(finite) - min(finite)) or 100.0
+    return min(finite) - margin, max(finite) + margin
+
+
+def _log_axis(axes: "Axes", first: float, places: Sequence[float], is_zero: bool) -> None:
+    """Positions on a logarithmic axis, on which ``first`` stands for none where the untrained network is there."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    most = max(places, default=2.0)
+    ticks = [step * 10.0**power for power in range(12) for step in (1, 2, 5)]
+    ticks = [tick for tick in ticks if first * 1.3 < tick <= most]
+    ticks = ticks[:: -(-len(ticks) // _MOST_TICKS)] if len(ticks) > _MOST_TICKS else ticks
+    axes.set_xscale("log")
+    least = first if is_zero else min(places, default=1.0)
+    axes.set_xlim(least, most if most > least else 2 * least)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_locator(FixedLocator([first, *ticks] if is_zero else ticks))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "untrained" if is_zero and x == first else f"{x:,.0f}"))
 
 
 def _canvas(title: str, subtitle: str) -> "Figure":

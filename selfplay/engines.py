@@ -1,4 +1,4 @@
-"""Engines by name, as a command line gives them: a run, a checkpoint, or one of ``NAMED``.
+"""Engines by name, as a command line gives them: a run, a checkpoint, a weights file, or one of ``NAMED``.
 
 torch is imported where a network is loaded: the other engines start in a third of the time.
 """
@@ -76,7 +76,7 @@ def default_engine(game: Game, tell: Callable[[str], None]) -> str:
 
 
 def load_network(game: Game, path: Path, warn: Callable[[str], None] | None = None) -> TrainedNetwork:
-    """The network of a run directory (its newest intact checkpoint) or of a checkpoint's own folder.
+    """The network of a weights file, of a run directory (its newest intact checkpoint) or of a checkpoint's own folder.
 
     Args:
         warn: called with one line for each damaged checkpoint that was passed over.
@@ -85,15 +85,13 @@ def load_network(game: Game, path: Path, warn: Callable[[str], None] | None = No
         EngineError: there is none, it is damaged, or it is for another game.
     """
     try:
-        saved = _read_checkpoint(path, warn)
-        from selfplay.strength import new_network
+        if path.is_file():
+            from selfplay import weights
 
-        config = parse_config(saved.state["config"], f"checkpoint {saved.name} of {path}")
-        if config.game != game.name:
-            raise EngineError(f"{path} was trained for {config.game}, not for {game.name}")
-        network = new_network(game, config)
-        network.load_state_dict(saved.tensors["weights"])
-        steps = int(saved.state["learner"]["steps"])
+            network, config, about = weights.load(game, path)
+            steps = about.steps
+        else:
+            network, config, steps = _load_checkpoint(game, path, warn)
     except (CheckpointError, ConfigError) as error:
         raise EngineError(str(error)) from None
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -101,9 +99,22 @@ def load_network(game: Game, path: Path, warn: Callable[[str], None] | None = No
     return TrainedNetwork(network.eval(), config, f"{path} at {steps:,} steps")
 
 
+def _load_checkpoint(game: Game, path: Path, warn: Callable[[str], None] | None) -> tuple["ResNet", Config, int]:
+    """The network of a checkpoint, the settings of its run, and its steps."""
+    saved = _read_checkpoint(path, warn)
+    from selfplay.strength import new_network
+
+    config = parse_config(saved.state["config"], f"checkpoint {saved.name} of {path}")
+    if config.game != game.name:
+        raise EngineError(f"{path} was trained for {config.game}, not for {game.name}")
+    network = new_network(game, config)
+    network.load_state_dict(saved.tensors["weights"])
+    return network, config, int(saved.state["learner"]["steps"])
+
+
 def _read_checkpoint(path: Path, warn: Callable[[str], None] | None) -> Checkpoint:
     if not path.is_dir():
-        raise EngineError(f"there is no folder {path}: name that of a run or a checkpoint, or {_NAMES}")
+        raise EngineError(f"there is no file or folder {path}: name a run, a checkpoint, a weights file, or {_NAMES}")
     if (path / "manifest.json").exists():
         return checkpoint.load(path, framework="torch")
     saved = checkpoint.load_newest(path / "checkpoints", warn=warn, framework="torch")
@@ -122,7 +133,7 @@ def make_player(
     """A player of up to ``num_games`` games at a time; its random choices come from the generators it is given.
 
     Args:
-        text: a run directory, a checkpoint's folder, or one of ``NAMED``.
+        text: a run directory, a checkpoint's folder, a weights file, or one of ``NAMED``.
         simulations: a move; none = as many as the run was trained with, 200 for the untrained. Other settings of the
             search are the run's, but for the leaves that few games search at a time. Engines that are neither take no
             notice: they stay what they are.

@@ -159,6 +159,8 @@ def _default_picture(engine: str) -> Path | None:
     folder = Path(engine)
     if engine in NAMED:
         return None
+    if folder.is_file():
+        return folder.with_name(f"evaluate-{folder.stem}.png")
     if (folder / "manifest.json").exists():
         return folder.parent.parent / f"evaluate-{folder.name}.png"
     return folder / "evaluate.png"

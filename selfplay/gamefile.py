@@ -9,7 +9,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from rlcore.game import Game
+from rlcore.jit import Row
 from selfplay.log import GameLog
 from selfplay.record import GameRecord
 
@@ -48,9 +51,17 @@ class GameFile:
             versions = sorted({record.first_version, record.last_version})
             name = f"rlcore (weights {' to '.join(str(version) for version in versions)})"
             headers = {"Event": "self-play", "Round": str(record.id), "White": name, "Black": name}
-            text = self.game.write_game(record.actions, headers, record.ending, record.value)
+            start = self._start_of(record.seed)
+            text = self.game.write_game(record.actions, headers, record.ending, record.value, start)
             self._file.write(f"{text}{self.game.COMMENT} game {record.id}\n".encode())
         self._file.flush()
+
+    def _start_of(self, seed: int) -> Row | None:
+        """Where a game began; None for the usual start, the only one of most games."""
+        rows = np.zeros(2, self.game.STATE)
+        self.game.init(rows[0], 0)
+        self.game.init(rows[1], seed)
+        return None if rows[0] == rows[1] else rows[1]
 
     def close(self) -> None:
         self._file.flush()

@@ -31,8 +31,8 @@ class Settings:
     """The engine for GUIs, at standard input and output. A client sets everything else by its options."""
 
     weights: str = AUTODISCOVER
-    """What the option WeightsFile begins with: the folder of a run or a checkpoint, or 'untrained' (the search without
-    a network). Default: runs/<game>, in this folder or in the clone's."""
+    """What the option WeightsFile begins with: a weights file, the folder of a run or a checkpoint, or 'untrained' (the
+    search without a network). Default: runs/<game>, in this folder or in the clone's."""
     log: str = ""
     """A file that all lines from and to the client are appended to."""
 

@@ -16,11 +16,12 @@ from rlcore.planes import TorchUnpacker, as_images, plane_values, unpack_planes
 from rlcore.schedules import learning_rate
 from rlcore.tensors import flatten_optimizer, unflatten_optimizer
 from selfplay.config import Config, LearnerConfig
+from selfplay.parallel import Group, share_of
 from selfplay.window import Samples, Window
 
 
 class StepLosses(NamedTuple):
-    """Means over one batch, in nats."""
+    """Means over one batch, in nats; in a group of learners, over this one's share."""
 
     policy_loss: float
     uniform_loss: float  # what the policy that knows only the rules would pay
@@ -47,20 +48,32 @@ class Learner:
 
     ``network`` is trained; ``average`` is the running mean of its weights, which is published. The learner's random
     numbers come from ``generator`` alone.
+
+    In a group of learners each takes its share of every batch, from a window made with ``share_of``, and draws by a
+    generator of its own; all count the whole batch. Each loads the same checkpoint, or none.
     """
 
-    def __init__(self, game: Game, config: Config, device: torch.device, low_precision: bool) -> None:
-        self.game, self.config, self.device = game, config, device
+    def __init__(
+        self, game: Game, config: Config, device: torch.device, low_precision: bool, group: Group | None = None
+    ) -> None:
+        """Make an untrained network; the seed decides its weights.
+
+        Raises:
+            MemoryError: it is too large.
+            ConfigError: the batch cannot be shared out in the group.
+            GroupError: another learner of the group has gone.
+        """
+        self.game, self.config, self.device, self.group = game, config, device, group
         self.layout = game.layout(config.history)
         self.network = self._new_network()
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = make_optimizer(self.network, config.learner)
-        self.generator = np.random.default_rng(config.seed)
+        self.generator = self._new_generator()
         self.low_precision = low_precision
         self._unpack = TorchUnpacker(self.layout, device, torch.float32) if device.type != "cpu" else None
         self._plane_values = plane_values(self.layout)
-        size = (config.learner.batch_size, self.layout.squares, self.layout.num_planes)
-        self._images = np.zeros(size, np.float32)
+        batch_size = config.learner.batch_size if group is None else share_of(config.learner, group.size).batch_size
+        self._images = np.zeros((batch_size, self.layout.squares, self.layout.num_planes), np.float32)
         self.steps = 0
         self.samples = 0
         """Positions trained on so far, each as often as it was."""
@@ -68,6 +81,7 @@ class Learner:
         """Positions that may still be trained on: each new one earns ``reuse`` of them, a step costs a batch."""
         self.seconds = 0.0
         """Time spent in gradient steps by this process."""
+        self._agree()
 
     def _new_network(self) -> ResNet:
         """An untrained network; the seed decides its weights.
@@ -87,6 +101,16 @@ class Learner:
                 raise
             raise MemoryError from error  # torch has none of its own
         return placed
+
+    def _new_generator(self, *steps: int) -> np.random.Generator:
+        """Where batches are drawn from: the seed's, and one of its own for each further learner of a group."""
+        rank = 0 if self.group is None else self.group.rank
+        return np.random.default_rng((self.config.seed, rank, *steps) if rank else self.config.seed)
+
+    def _agree(self) -> None:
+        """Begin with the same weights as all of the group."""
+        if self.group is not None:
+            self.group.broadcast([*self.network.state_dict().values(), *self.average.state_dict().values()])
 
     def earn(self, positions: int) -> None:
         """Note new positions; they pay for ``reuse`` uses each."""
@@ -127,6 +151,10 @@ class Learner:
             raise NonFiniteError(f"the loss is {float(loss.detach())} at step {self.steps}; try a lower learning rate")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if self.group is not None:
+            gradients = [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
+            statistics = [buffer for buffer in self.network.buffers() if buffer.dtype.is_floating_point]
+            self.group.average(gradients + statistics)
         self.optimizer.step()
         self.steps += 1
         self.samples += self.config.learner.batch_size
@@ -184,3 +212,6 @@ class Learner:
         self.optimizer.param_groups[0]["weight_decay"] = self.config.learner.weight_decay  # it may have been changed
         self.steps, self.samples, self.credit = int(state["steps"]), int(state["samples"]), float(state["credit"])
         self.generator.bit_generator.state = state["generator"]
+        if self.group is not None and self.group.rank > 0:  # what was saved is that of rank 0
+            self.generator = self._new_generator(self.steps)
+        self._agree()

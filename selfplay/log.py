@@ -118,15 +118,16 @@ class GameLog:
             raise LogError(f"{self.path} was opened for reading only")
         entries: dict[int, tuple[bytes, int]] = {}
         for record in records:
-            if record.id in self.ids or record.id in entries:
-                raise LogError(f"game {record.id} is already in {self.path.name}; a game is logged once")
+            game_id, positions = record.id, record.positions
+            if game_id in self.ids or game_id in entries:
+                raise LogError(f"game {game_id} is already in {self.path.name}; a game is logged once")
             if record.ending == 0:
-                raise LogError(f"game {record.id} is still going on; only finished games are logged")
+                raise LogError(f"game {game_id} is still going on; only finished games are logged")
             try:
                 record.check()
             except RecordError as error:
                 raise LogError(str(error)) from error
-            entries[record.id] = (_entry(record), record.positions)
+            entries[game_id] = (_entry(game_id, positions, record.to_bytes()), positions)
         if entries:
             self._write(b"".join(entry for entry, _ in entries.values()))
             for game_id, (entry, positions) in entries.items():
@@ -265,13 +266,13 @@ def _file_header(game: str) -> bytes:
     return _FILE.pack(_FILE_MAGIC, FORMAT, _file_checksum(FORMAT, name), name)
 
 
-def _entry(record: GameRecord) -> bytes:
-    """A record's entry in the log."""
-    payload = record.to_bytes()
+def _entry(game_id: int, positions: int, payload: bytes) -> bytes:
+    """A game's entry in the log, its record being the payload."""
     if len(payload) > MAX_PAYLOAD:
-        raise LogError(f"game {record.id} takes {len(payload)} bytes; at most {MAX_PAYLOAD} are possible")
-    sealed = struct.pack("<IQII", len(payload), record.id, record.positions, 0) + payload
-    return _ENTRY_MAGIC + struct.pack("<I", zlib.crc32(sealed)) + sealed
+        raise LogError(f"game {game_id} takes {len(payload)} bytes; at most {MAX_PAYLOAD} are possible")
+    sealed = struct.pack("<IQII", len(payload), game_id, positions, 0)
+    checksum = zlib.crc32(payload, zlib.crc32(sealed))
+    return b"".join((_ENTRY_MAGIC, struct.pack("<I", checksum), sealed, payload))
 
 
 def _read_entry(file: BinaryIO) -> tuple[int, int, bytes] | None:

@@ -1,4 +1,4 @@
-"""The loop in one process: rounds until the time is up, a display, checkpoints, and a summary at the end."""
+"""The loop: rounds until the time is up, a display, checkpoints, and a summary at the end."""
 
 import math
 import os
@@ -19,13 +19,14 @@ from games.solved import SOLVED
 from rlcore.metrics import read as read_metrics
 from selfplay.arena import Match, wilson
 from selfplay.config import Config
-from selfplay.evaluate import LIVE_SIMULATIONS, Judge
+from selfplay.crew import Attendance
+from selfplay.evaluate import LIVE_SIMULATIONS
 from selfplay.exact import Totals
 from selfplay.learner import StepLosses
 from selfplay.record import GameRecord
 from selfplay.report import Report, Status
 from selfplay.run import Run
-from selfplay.strength import check_strength
+from selfplay.strength import new_network
 
 _RATE_SECONDS = 20.0  # speeds are means over this long
 _METRICS_SECONDS = 5.0  # between two rows of metrics
@@ -101,6 +102,27 @@ def _limit_threads() -> None:
     torch.set_num_threads(1)
 
 
+def _describe_network(run: Run) -> str:
+    network = run.config.network
+    with torch.device("meta"):  # no memory, no time
+        parameters = sum(p.numel() for p in new_network(run.game, run.config).parameters())
+    return f"{network.blocks} x {network.channels}, {parameters / 1000:.0f}k parameters"
+
+
+def _attendance(there: Attendance | None, meter: Meter) -> dict[str, Any]:
+    """Of players with processes of their own, what `Status` says of them."""
+    if there is None:
+        return {}
+    return {
+        "players": there.players,
+        "players_wanted": there.wanted,
+        "players_lost": there.lost,
+        "trainers_lost": there.trainers_lost,
+        "paused": meter.ratio("paused", "attended"),
+        "blocks_waiting": there.blocks,
+    }
+
+
 class Loop:
     """Runs rounds and tells what happens."""
 
@@ -112,12 +134,12 @@ class Loop:
         self.games_before = run.log.games
         self.began = time.perf_counter()
         self._shown = self._saved = self._written = self.began
-        self._slots = sum(actor.config.actor.games for actor in run.actors)
+        self._network = _describe_network(run)
         self.exact: dict[str, Totals] = {}
         """How near to perfect play the network was when it was last looked at, by the names in the report."""
         self.exact_steps = 0
         measured = run.game.name in SOLVED and run.config.exact_minutes > 0
-        self._judge = Judge(run.game, run.config, run.learner.average) if measured else None
+        self._judge = run.crew.judge() if measured else None
         self._judging: Future[dict[str, Totals]] | None = None
         self._taken = Taken(-math.inf, 0, math.nan)
 
@@ -130,7 +152,8 @@ class Loop:
         """Rounds until the time is up or a stop is asked for, then a last checkpoint."""
         limit = self.config.max_minutes * 60 or math.inf
         self.run.save(self.seconds)
-        workers = len(self.run.actors) + 3  # the learner, the judge, and whoever writes games as text
+        self.run.keep(self.seconds)
+        workers = self.run.crew.threads + 2  # the judge, and whoever writes games as text
         sys.setswitchinterval(SWITCH_SECONDS)
         played = False
         with ThreadPoolExecutor(workers, "rlcore", initializer=_limit_threads) as pool:
@@ -145,9 +168,11 @@ class Loop:
             except BrokenPipeError:  # whoever read what is told here has gone; what was learned stays
                 self.run.save(self.seconds)
                 raise
+            self.run.finish(pool)
             if played:
                 self._write_metrics(self.status())
             self.run.save(self.seconds)
+            self.run.keep(self.seconds, is_end=True)
             if played:
                 self._judge_the_end(pool, stop)
         if self.run.is_complete:
@@ -155,7 +180,8 @@ class Loop:
 
     def _tell(self) -> None:
         now = time.perf_counter()
-        self.meter.update(self._counters())
+        self.run.keep(self.seconds)
+        self.meter.update(self.run.crew.counters())
         if self.report.is_due:
             self.report.update(self.status())
         if now - self._written >= _METRICS_SECONDS:
@@ -173,16 +199,16 @@ class Loop:
             self._note_judgement()
         due = time.perf_counter() - self._taken.clock >= self.config.exact_minutes * 60
         if self._judge is not None and self._judging is None and due:
-            steps = self.run.learner.steps
+            steps, network = self.run.crew.weights()
             self._taken = Taken(time.perf_counter(), steps, self.run.seconds_before + self.seconds)
-            self._judge.take(self.run.learner.average, steps)
+            self._judge.take(network, steps)
             self._judging = pool.submit(self._judge.totals, lambda: stop.requested)
 
     def _judge_the_end(self, pool: ThreadPoolExecutor, stop: Stop) -> None:
         """Compare the last weights, unless somebody waits for the end."""
         if self._judging is not None:
             self._note_judgement()
-        if self._judge is not None and not stop.requested and self._taken.steps != self.run.learner.steps:
+        if self._judge is not None and not stop.requested and self._taken.steps != self.run.steps:
             self.report.line("Comparing the last network with perfect play ...")
             self._taken = Taken(-math.inf, 0, math.nan)
             self._judge_now_and_then(pool, stop)
@@ -194,49 +220,26 @@ class Loop:
         judging, self._judging = self._judging, None
         try:
             found = judging.result()
-        except InterruptedError:
+        except InterruptedError as error:  # asked for, or for a reason that is given
+            if str(error):
+                self.report.line(f"Not compared with perfect play: {error}.")
             return
         self.exact_steps = self._taken.steps
         self.exact = {"policy": found["policy"], f"{LIVE_SIMULATIONS} sims": found["search"]}
         row: dict[str, Any] = {"seconds": self._taken.seconds, "exact/steps": self._taken.steps}
         for name, one in found.items():
             row |= {f"exact/{name}/{figure}": value for figure, value in one._asdict().items()}
-        self.run.metrics.write(self.run.learner.steps, row)
+        self.run.metrics.write(self.run.steps, row)
 
     # --- figures -----------------------------------------------------------------------------------------------------
-
-    def _counters(self) -> dict[str, float]:
-        """What has been done since this process began; all of it only grows."""
-        actors, evaluators = self.run.actors, self.run.evaluators
-        searches = [search for actor in actors for search in actor.searches]
-        return {
-            "moves": float(sum(search.searches for search in searches)),
-            "positions": float(self._new_positions()),
-            "evaluations": float(sum(search.evaluations for search in searches)),
-            "waves": float(sum(search.waves for search in searches)),
-            "offered": float(sum(actor.offered for actor in actors)),
-            "evaluating": sum(search.evaluator_seconds for search in searches),
-            "searching": sum(search.seconds for search in searches),
-            "playing": sum(actor.seconds for actor in actors),
-            "learning": self.run.learner.seconds,
-            "evaluated": float(sum(s.evaluations for s in searches) - sum(getattr(e, "hits", 0) for e in evaluators)),
-            "hits": float(sum(getattr(evaluator, "hits", 0) for evaluator in evaluators)),
-            "lookups": float(sum(getattr(evaluator, "lookups", 0) for evaluator in evaluators)),
-            "clock": time.perf_counter(),
-        }
-
-    def _new_positions(self) -> int:
-        """Positions to train on that this process has made, in finished games or not."""
-        return sum(actor.positions for actor in self.run.actors)
 
     def _shares(self, meter: Meter) -> dict[str, float]:
         """Of the actors' time, what the evaluator, the tree and the rest took; of the clock, how long was learnt.
 
-        An actor is idle while the slowest of its round or the learner is at work, and between rounds.
+        An actor is idle while the slowest of its round or the learner is at work, and between rounds; one with a
+        process of its own while it is paused, and gets new weights ready.
         """
-        evaluate, search, play = (
-            meter.ratio(name, "clock") / len(self.run.actors) for name in ("evaluating", "searching", "playing")
-        )
+        evaluate, search, play = (meter.ratio(name, "attended") for name in ("evaluating", "searching", "playing"))
         learn = meter.ratio("learning", "clock")
         shares = {"evaluate": evaluate, "tree": search - evaluate, "rest": play - search, "idle": 1 - play}
         return {name: max(share, 0.0) for name, share in (shares | {"learn": learn, "wait": 1 - learn}).items()}
@@ -253,19 +256,18 @@ class Loop:
         """Everything that a person wants to know: speeds and shares of the last seconds, or of the ``whole`` start."""
         run, config = self.run, self.config
         meter = self.meter.whole() if whole else self.meter
-        learner, window = run.learner, run.window
+        standing, view = run.crew.standing, run.crew.view()
         means = np.mean(self.losses, axis=0).tolist() if self.losses else [math.nan] * 4
         latest = list(run.latest)
         endings = Counter(run.game.Ending(record.ending).name.lower() for record in latest)
-        rows, checks = config.actor.games * run.actors[0].searches[0].rules.leaves, len(run.mistakes)
+        rows, checks = config.actor.games * min(config.search.leaves, config.search.simulations), len(run.mistakes)
         mistakes = sum(run.mistakes) / checks if checks else math.nan
-        values = np.concatenate([actor.root_values[:, 0] for actor in run.actors])
-        board, title = self._board()
+        values = view.values[np.isfinite(view.values)]
         return Status(
             game=run.game.name,
             run_dir=run.folder,
-            device=f"{run.device.type} {self._evaluator_name()}, {self._slots} games",
-            network=self._network_name(),
+            device=run.crew.name,
+            network=self._network,
             simulations=config.search.simulations,
             seconds=self.seconds,
             seconds_left=self._seconds_left(meter),
@@ -273,29 +275,29 @@ class Loop:
             games=run.log.games,
             positions=run.positions,
             new_games=run.log.games - self.games_before,
-            new_positions=self._new_positions(),
+            new_positions=int(run.crew.counters()["positions"]),
             positions_per_second=meter.rate("positions"),
             evaluations_per_second=meter.rate("evaluations"),
             batch_fill=meter.ratio("evaluated", "waves") / rows,
-            steps=learner.steps,
-            version=run.version,
-            reuse=learner.samples / window.total if window.total else math.nan,
-            window=window.positions,
-            learning_rate=learner.learning_rate(),
+            steps=standing.steps,
+            version=standing.version,
+            reuse=standing.samples / standing.positions if standing.positions else math.nan,
+            window=standing.window,
+            learning_rate=standing.learning_rate,
             policy_loss=means[0],
             uniform_loss=means[1],
             value_loss=means[2],
             policy_entropy=means[3],
-            value_spread=float(values[np.isfinite(values)].std()) if np.isfinite(values).any() else math.nan,
+            value_spread=float(values.std()) if len(values) else math.nan,
             draw_rate=sum(self._is_draw(record) for record in latest) / len(latest) if latest else math.nan,
             game_length=float(np.mean([len(record.plies) for record in latest])) if latest else math.nan,
             endings=dict(endings.most_common()),
             shares=self._shares(meter),
-            board=board,
-            board_title=title,
+            board=run.game.show(view.state),
+            board_title=f"game {view.game}, ply {view.ply}",
             text_file=run.game_file.path.name if run.game_file is not None else "",
             reuse_target=config.learner.reuse,
-            steps_due=max(learner.steps_due(), 0),
+            steps_due=max(standing.steps_due, 0),
             most_fill=meter.ratio("offered", "waves") / rows,
             cache_hits=meter.ratio("hits", "lookups"),
             positions_wanted=config.max_positions,
@@ -307,27 +309,12 @@ class Loop:
             resign_high=wilson(mistakes, checks)[1] if checks else math.nan,
             exact=self.exact,
             exact_steps=self.exact_steps,
+            **_attendance(run.crew.attendance, meter),
         )
 
     def _is_draw(self, record: GameRecord) -> bool:
         """Drawn by the rules; a game broken off is none."""
         return record.value == 0 and record.ending != int(self.run.game.Ending.MAX_PLIES)
-
-    def _evaluator_name(self) -> str:
-        return str(getattr(self.run.evaluators[0], "name", str(self.run.dtype).removeprefix("torch.")))
-
-    def _network_name(self) -> str:
-        network = self.config.network
-        parameters = sum(p.numel() for p in self.run.learner.network.parameters())
-        return f"{network.blocks} x {network.channels}, {parameters / 1000:.0f}k parameters"
-
-    def _board(self) -> tuple[str, str]:
-        """The first actor's first game, and which it is."""
-        actor = self.run.actors[0]
-        builder = actor.builders[0]
-        state = actor.history.states[0, actor.history.length[0] - 1]
-        number = builder.id if builder is not None else 0
-        return self.run.game.show(state), f"game {number}, ply {int(actor.history.length[0]) - 1}"
 
     def _write_metrics(self, status: Status) -> None:
         row: dict[str, Any] = {"seconds": self.run.seconds_before + self.seconds}
@@ -337,7 +324,7 @@ class Loop:
         row["seconds"] = self.run.seconds_before + self.seconds
         row |= {f"endings/{name}": count for name, count in status.endings.items()}
         row |= {f"shares/{name}": share for name, share in status.shares.items()}
-        self.run.metrics.write(self.run.learner.steps, row)
+        self.run.metrics.write(self.run.steps, row)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -345,6 +332,9 @@ class Loop:
         """Matches against random moves and the untrained net, noted in the metrics; none where a stop is asked for."""
         games_each = self.config.strength_games
         if games_each == 0 or stop.requested:
+            return []
+        if self.run.game.DISCOUNT > 0.0:  # one player alone
+            self._check_regret(games_each, stop)
             return []
         self.report.line(f"Checking strength: {games_each} games each against random moves and the untrained net ...")
         told: dict[str, int] = {}
@@ -357,15 +347,37 @@ class Loop:
                 self.report.line(f"  {finished} of {games_each} games played against {opponent}")
 
         try:
-            matches = check_strength(self.run.game, self.config, self.run.learner.average, games_each, tell)
-        except InterruptedError:
+            matches = self.run.crew.check_strength(games_each, tell)
+        except InterruptedError as error:
+            if str(error):
+                self.report.line(f"The strength was not checked: {error}.")
             return []
         row: dict[str, Any] = {"seconds": self.run.seconds_before + self.seconds}
         for match in matches:
             name = f"strength/{match.opponent}"
             row |= {name: match.score, f"{name}/low": match.low, f"{name}/high": match.high}
-        self.run.metrics.write(self.run.learner.steps, row)
+        self.run.metrics.write(self.run.steps, row)
         return matches
+
+    def _check_regret(self, starts: int, stop: Stop) -> None:
+        """Walks from starts that were not trained on, told and noted in the metrics, unless a stop is asked for."""
+        from selfplay.regret import check_regret
+
+        def go_on(_finished: int) -> None:
+            if stop.requested:
+                raise InterruptedError
+
+        self.report.line(f"Walking from {starts} starts on maps of their own, to compare with the shortest paths ...")
+        try:
+            found = check_regret(self.run.game, self.config, self.run.crew.weights()[1], starts, go_on)
+        except InterruptedError:
+            return
+        row: dict[str, Any] = {"seconds": self.run.seconds_before + self.seconds}
+        for name, one in found.items():
+            self.report.line(f"  {one}")
+            row |= {f"regret/{name}": one.regret, f"regret/{name}/low": one.low, f"regret/{name}/high": one.high}
+            row |= {f"regret/{name}/shortest": one.shortest, f"regret/{name}/arrived": one.arrived}
+        self.run.metrics.write(self.run.steps, row)
 
     def draw(self, matches: list[Match]) -> Path | None:
         """The picture of the run; None where matplotlib is not installed."""
@@ -391,7 +403,7 @@ def train(config: Config, report: Report) -> None:
             report.recall(read_metrics(run.folder))
             report.line(
                 f"Resuming {run.folder} from checkpoint {run.resumed_from}: {run.log.games:,} games, "
-                f"{run.learner.steps:,} steps, {run.seconds_before / 60:.1f} minutes trained."
+                f"{run.steps:,} steps, {run.seconds_before / 60:.1f} minutes trained."
             )
         loop = Loop(run, report)
         loop.train(stop)
@@ -399,5 +411,5 @@ def train(config: Config, report: Report) -> None:
         matches = loop.check_strength(stop)
         report.finish(status, matches, loop.draw(matches), run.how_to_go_on())
     finally:
-        stop.restore()
         run.close()
+        stop.restore()

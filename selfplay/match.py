@@ -33,7 +33,20 @@ from selfplay.progress import Progress
 from selfplay.referee import GameRules, OwnPlayer, Side, ThinkingPlayer, play_game
 from selfplay.result import decision, table
 
-__all__ = ["Adjudication", "EngineError", "Interrupted", "MatchSettings", "NotSaved", "Sprt", "parse_limits", "run"]
+__all__ = [
+    "Adjudication",
+    "EngineError",
+    "Interrupted",
+    "MatchSettings",
+    "NotSaved",
+    "Sprt",
+    "check",
+    "openings_of",
+    "pace",
+    "parse_limits",
+    "prepare",
+    "run",
+]
 
 _SIDE_BY_SIDE = 128
 """Games played at once: enough to fill a network's batch, few enough for their trees to fit into memory. An even
@@ -108,12 +121,12 @@ def run(game: Game, engines: Sequence[str], settings: MatchSettings) -> str:
         OpeningError: the openings cannot be had.
         Interrupted: by the user.
     """
-    _check(engines, settings)
-    openings, described = _openings(game, settings)
+    check(game, engines, settings)
+    openings, described = openings_of(game, settings)
     finished: list[MatchGame] = []
     with ExitStack() as stack:
         tell = stack.enter_context(Progress("games", settings.games)).after(0)
-        names, parts = _play(stack, game, engines, openings, settings, tell)
+        names, parts = prepare(stack, game, engines, openings, settings, tell)
         file = stack.enter_context(_new_file(settings.save)) if settings.save else None
         try:
             for part in stack.enter_context(closing(parts)):
@@ -160,8 +173,10 @@ def parse_limits(
     return Limits(clock=(main, increment), byoyomi=byoyomi, margin=margin)
 
 
-def _check(engines: Sequence[str], settings: MatchSettings) -> None:
+def check(game: Game, engines: Sequence[str], settings: MatchSettings) -> None:
     """Refuse what makes no match."""
+    if game.DISCOUNT > 0.0:
+        raise EngineError(f"{game.name} is for one player: there are no matches, but its training ends with a check")
     if len(engines) != 2:
         raise EngineError(f"a match needs two engines, not {len(engines)}: give --engine twice")
     if settings.games < 1 or not 0 <= (settings.opening_plies or 0) <= 200:
@@ -187,7 +202,7 @@ def _check_limits(limits: Limits) -> None:
         raise EngineError(f"an increment, byoyomi and a margin must be 0 to {_MOST:,} s")
 
 
-def _openings(game: Game, settings: MatchSettings) -> tuple[list[Opening], str]:
+def openings_of(game: Game, settings: MatchSettings) -> tuple[list[Opening], str]:
     """The openings of a match, and what they are for people to read."""
     plies, pairs = settings.opening_plies, -(-settings.games // 2)
     if settings.openings == "random":
@@ -203,30 +218,41 @@ def _openings(game: Game, settings: MatchSettings) -> tuple[list[Opening], str]:
 # --- playing ---------------------------------------------------------------------------------------------------------
 
 
-def _play(
+def prepare(
     stack: ExitStack,
     game: Game,
     engines: Sequence[str],
     openings: Sequence[Opening],
     settings: MatchSettings,
     tell: Callable[[int], None],
+    make: Callable[..., Player] = make_player,
 ) -> tuple[tuple[str, str], Parts]:
-    """The names of both players, and the match about to be played; ``stack`` ends whatever is started for it."""
+    """The names of both players, and the match about to be played; ``stack`` ends whatever is started for it.
+
+    Args:
+        tell: called with the number of finished games whenever it grows.
+        make: what makes players of ours with fixed simulations.
+    """
     if not any(text.startswith(PROGRAM) or _thinks_by_time(text, settings) for text in engines):
         room, simulations = min(settings.games, _SIDE_BY_SIDE), settings.simulations or settings.limits.nodes
-        first, second = (make_player(game, text, room, simulations, warn=_warn) for text in engines)
+        first, second = (make(game, text, room, simulations, warn=_warn) for text in engines)
         _tell_apart(first, second)
         return (first.name, second.name), _side_by_side(game, (first, second), openings, settings, tell)
     tables = []
     for number in range(min(settings.concurrency, settings.games)):
-        sides = [_make_side(stack, game, text, settings, _warn if number == 0 else None) for text in engines]
+        sides = [_make_side(stack, game, text, settings, _warn if number == 0 else None, make) for text in engines]
         _tell_apart(*sides)
         tables.append((sides[0], sides[1]))
     return (tables[0][0].name, tables[0][1].name), _refereed(game, tables, openings, settings, tell)
 
 
 def _make_side(
-    stack: ExitStack, game: Game, text: str, settings: MatchSettings, warn: Callable[[str], None] | None
+    stack: ExitStack,
+    game: Game,
+    text: str,
+    settings: MatchSettings,
+    warn: Callable[[str], None] | None,
+    make: Callable[..., Player],
 ) -> Side:
     """A player for one game at a time."""
     if _thinks_by_time(text, settings):
@@ -235,7 +261,7 @@ def _make_side(
         except MemoryError:
             raise EngineError(f"there is not enough memory for {settings.concurrency} games at a time") from None
     if not text.startswith(PROGRAM):
-        return OwnPlayer(make_player(game, text, 1, settings.simulations or settings.limits.nodes, warn))
+        return OwnPlayer(make(game, text, 1, settings.simulations or settings.limits.nodes, warn))
     try:
         player = ProgramPlayer(game, parse_program(text.removeprefix(PROGRAM)), _limits_of_programs(settings))
     except ProgramFailed as error:
@@ -253,6 +279,15 @@ def _thinks_by_time(text: str, settings: MatchSettings) -> bool:
 def _limits_of_programs(settings: MatchSettings) -> Limits:
     limits = settings.limits
     return limits if limits.by_time or limits.nodes else limits._replace(seconds=_SECONDS)
+
+
+def pace(text: str, settings: MatchSettings, trained: int) -> str:
+    """How much an engine that searches may think, in words; ``trained`` simulations where the settings do not say."""
+    if text.startswith(PROGRAM):
+        return str(_limits_of_programs(settings))
+    if _thinks_by_time(text, settings):
+        return str(settings.limits)
+    return f"{settings.simulations or settings.limits.nodes or trained} simulations"
 
 
 def _tell_apart(first: Player | Side, second: Player | Side) -> None:

@@ -88,6 +88,7 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
     positions = f"of {s.positions_wanted:,} wanted" if s.positions_wanted else positions
     moves = "" if math.isnan(s.moves_per_second) else f"of {figure(s.moves_per_second)} moves/s"
     cached = [] if math.isnan(s.cache_hits) else [(2, "cache hits", percent(s.cache_hits), "of evaluations")]
+    there = [(1, "players", f"{s.players} of {s.players_wanted}", _waiting(s))] if s.players_wanted else []
     wrong = [(1, "wrong resigns", percent(s.resign_mistakes, 1), _checks(s))] if s.resign > 0 else []
     kept = [(1, f"kept, {name}", part(one.kept), f"{part(one.optimal)} optimal") for name, one in s.exact.items()]
     width, policy = min(width, 32), relative(s.policy_loss, s.uniform_loss)
@@ -98,6 +99,7 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
             (1, "positions/s", figure(s.positions_per_second), moves),
             (1, "evaluations/s", figure(s.evaluations_per_second), f"batches {percent(s.batch_fill)} full"),
             *cached,
+            *there,
         ]),
         ("Learning", [
             (1, "steps", f"{s.steps:,}", f"network no. {s.version:,}"),
@@ -118,6 +120,11 @@ def _figures(s: Status, width: int) -> list[tuple[str, list[tuple[int, str, str,
               for i, (name, n) in enumerate(endings)),
         ]),
     ]  # fmt: skip
+
+
+def _waiting(s: Status) -> str:
+    """What became of the players, in few words."""
+    return f"{s.players_lost + s.trainers_lost} lost, paused {percent(s.paused)}"
 
 
 def _checks(s: Status) -> str:
@@ -267,7 +274,10 @@ def draw(run_dir: Path, metrics: Sequence[Row], strength: Sequence[Result]) -> P
     _losses(axes[0, 0], rows, "policy", curve_of(rows, "uniform_loss"), "uniform", "uniform over legal moves")
     end = rows[-1]["minutes"] if rows else 0.0
     _losses(axes[0, 1], rows, "value", ([0.0, end], [LN_3, LN_3]), "ln 3", "ln 3, which knows nothing")
-    _strength(axes[0, 2], rows, strength)
+    if any("regret/search" in row for row in rows):  # one player alone
+        _regret(axes[0, 2], rows)
+    else:
+        _strength(axes[0, 2], rows, strength)
     if any("exact/search/kept" in row for row in rows):  # a solved game
         _exact(axes[1, 0], rows)
     else:
@@ -434,6 +444,19 @@ def _strength(axes: "Axes", rows: Sequence[Row], matches: Sequence[Result]) -> N
     if matches:
         axes.set(xlim=(0, 100), ylim=(min(-1.5, 0.4 - len(matches)), 0.6))
     axes.set_yticks([])
+
+
+def _regret(axes: "Axes", rows: Sequence[Row]) -> None:
+    """Where one player walks alone: how many walks were shortest paths, and the regret, at the last measurement."""
+    last = next(row for row in reversed(rows) if "regret/search" in row)
+    for i, (name, words) in enumerate((("search", "with the search"), ("policy", "the policy alone"))):
+        share = 100 * _number(last.get(f"regret/{name}/shortest"))
+        axes.barh(-i, share, height=0.3, color=COLOURS[i])
+        axes.text(0, 0.22 - i, f"{words}, regret {_number(last.get(f'regret/{name}')):.4f}", fontsize=9, color=INK)
+        axes.text(104, -i, f"{share:.1f} %", va="center", fontsize=9, color=INK)
+    title = f"{part(_number(last.get('regret/search/shortest')))} of walks are shortest paths"
+    _frame(axes, title, "% of walks on maps that were not trained on", [])
+    axes.set(xlim=(0, 100), ylim=(-1.5, 0.6), yticks=[])
 
 
 def _measurements(rows: Sequence[Row], name: str) -> list[list[float]]:

@@ -101,6 +101,11 @@ BY_GAME: dict[GameName, dict[str, dict[str, Any]]] = {
         "actor": {"max_plies": 42, "random_plies": 24, "random_share": 0.5},
         "search": {"noise_alpha": 1.4},
     },
+    "grid_world": {
+        "actor": {"max_plies": 64, "random_plies": 16, "sample_plies": 2},
+        "search": {"noise_alpha": 3.0},
+        "learner": {"ply_limit_value": "draw"},
+    },
 }
 """What another game has in every preset, whatever the machine. As in AlphaZero, the noise goes by the number of legal
 moves, about ten divided by it. No game begins with random moves where none does in the preset."""

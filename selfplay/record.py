@@ -52,6 +52,7 @@ assert (HEADER.itemsize, PLY.itemsize, ENTRY.itemsize) == (40, 16, 4), "the layo
 
 Buffer = bytes | bytearray | memoryview
 _ROUNDING = 0.01  # probabilities may leave [0, 1] by float error, not by more
+_LEAST, _MOST = np.array([-_ROUNDING, 1 + _ROUNDING], np.float16).view(np.uint16).tolist()
 _NONE: tuple[int, ...] = ()
 
 
@@ -149,7 +150,7 @@ class GameRecord(NamedTuple):
     @classmethod
     def from_bytes(cls, buffer: Buffer) -> "GameRecord":
         """The record in a buffer, copied; RecordError where that is anything but one well-formed record."""
-        record, size = _parse(memoryview(buffer))
+        record, size = _parse(bytearray(buffer), 0)
         if size != len(buffer):
             raise RecordError(f"game record {record.id} takes {size} bytes, but {len(buffer)} were given")
         return record
@@ -161,37 +162,41 @@ def join(records: Iterable[GameRecord]) -> bytes:
 
 
 def split(buffer: Buffer) -> list[GameRecord]:
-    """The records laid end to end in a buffer, copied; RecordError where one is malformed or cut short."""
-    view = memoryview(buffer)
-    records = []
-    while len(view):
-        record, size = _parse(view)
+    """The records laid end to end in a buffer, copied; RecordError where one is malformed or cut short.
+
+    The copies lie in one piece of memory, which stays as long as any of them does.
+    """
+    data = bytearray(buffer)
+    records, start = [], 0
+    while start < len(data):
+        record, size = _parse(data, start)
         records.append(record)
-        view = view[size:]
+        start += size
     return records
 
 
-def _parse(view: memoryview) -> tuple[GameRecord, int]:
-    """The record at the start of a buffer, checked, and how many bytes it takes."""
-    if len(view) < HEADER.itemsize:
-        raise RecordError(f"a game record of {len(view)} bytes is too short: its header alone takes {HEADER.itemsize}")
-    header = np.frombuffer(view, HEADER, 1).copy()
+def _parse(data: bytearray, start: int) -> tuple[GameRecord, int]:
+    """The record that begins at a byte, checked, as views; and how many bytes it takes."""
+    room = len(data) - start
+    if room < HEADER.itemsize:
+        raise RecordError(f"a game record of {room} bytes is too short: its header alone takes {HEADER.itemsize}")
+    header = np.frombuffer(data, HEADER, 1, start)
     if header["format"][0] != FORMAT:
         raise RecordError(f"a game record has format {header['format'][0]}, this one reads {FORMAT}")
     plies, entries = int(header["plies"][0]), int(header["entries"][0])
     if plies < 0 or entries < 0:
         raise RecordError(f"a game record claims {plies} plies and {entries} policy entries")
-    start = HEADER.itemsize + plies * PLY.itemsize
-    size = start + entries * ENTRY.itemsize
-    if size > len(view):
+    before = HEADER.itemsize + plies * PLY.itemsize
+    size = before + entries * ENTRY.itemsize
+    if size > room:
         raise RecordError(
             f"a game record is cut short: {plies} plies and {entries} policy entries take {size} bytes, "
-            f"there are {len(view)}"
+            f"there are {room}"
         )
     record = GameRecord(
         header,
-        np.frombuffer(view, PLY, plies, HEADER.itemsize).copy(),
-        np.frombuffer(view, ENTRY, entries, start).copy(),
+        np.frombuffer(data, PLY, plies, start + HEADER.itemsize),
+        np.frombuffer(data, ENTRY, entries, start + before),
     )
     record.check()
     return record, size
@@ -220,11 +225,13 @@ def _problem(record: GameRecord) -> str | None:
 
 
 def _probabilities(values: NDArray[Any]) -> bool:
-    """Whether all values are finite and in [0, 1], but for rounding (float16, any shape)."""
-    if not values.size:
-        return True
-    low, high = values.min(), values.max()  # both are NaN where any value is
-    return bool(low >= -_ROUNDING and high <= 1 + _ROUNDING)
+    """Whether all values are finite and in [0, 1], but for rounding (float16, any shape).
+
+    Their bits are compared, which takes a tenth of the time: as whole numbers positive floats keep their order, with
+    infinity and NaN above the others; behind them, by size, come the negative ones.
+    """
+    signed, unsigned = values.view(np.int16), values.view(np.uint16)
+    return bool(signed.max(initial=0) <= _MOST and unsigned.max(initial=0) <= _LEAST)
 
 
 class RecordBuilder:

@@ -33,6 +33,8 @@ _HOLD, _SHOW = "\x1b[?2026h", "\x1b[?2026l"  # no half-drawn screens, where the 
 
 FILES = {
     "checkpoints": "the whole state; the same command goes on from there",
+    "network.safetensors": "the newest network, in one file: to play with, to give away",
+    "networks": "networks of its past, to rate them: scripts/ratings.py",
     "games.log": "every game, as moves and search results",
     "": "the games as text, for other programs",
     "metrics.jsonl": "all figures over time",
@@ -93,6 +95,12 @@ class Status:
     resign_high: float = math.nan
     exact: Mapping[str, "Totals"] = field(default_factory=dict)  # in solved games, by player; the latest known ...
     exact_steps: int = 0  # ... which was found of the network after so many steps
+    players: int = 0  # processes that play ...
+    players_wanted: int = 0  # ... of so many; 0 = this process plays, and what follows does not apply
+    players_lost: int = 0  # that died in this start and were replaced
+    trainers_lost: int = 0
+    paused: float = math.nan  # share of the players' time that they waited for the learner
+    blocks_waiting: int = 0  # of finished games, for the learner
 
 
 class Result(Protocol):
@@ -129,6 +137,7 @@ def alarms(status: Status) -> list[str]:
     known_before = 0.0 if math.isnan(s.cache_hits) else s.cache_hits
     searching = s.shares.get("tree", 0.0) + s.shares.get("rest", 0.0)
     lost = [loss for loss in (s.policy_loss, s.value_loss) if not math.isfinite(loss)]
+    on_ray = s.players_wanted > 0
     known = len(lost) < 2 or learning > 0.02 or math.inf in lost  # before the first step both losses are nan
     checks = [
         (bool(lost) and known and s.steps > 0,
@@ -145,15 +154,23 @@ def alarms(status: Status) -> list[str]:
          "(--actor.games)."),
         (s.reuse < 0.5 * s.reuse_target and s.steps >= 500 and s.seconds > 120,
          "The learner falls behind and trains on positions less than half as often as asked: use fewer "
-         "--actor.threads or a smaller network."),
+         f"{'--actors' if on_ray else '--actor.threads'} or a smaller network."),
         (waiting > 0.95 and s.steps > 0 and s.seconds > 120,
-         "The learner is starved, it waits for games 95 % of its time: raise --learner.reuse or enlarge the network."),
-        (idle > 0.3 and known_before < 0.8 and s.seconds > 120,
+         "The learner is starved, it waits for games 95 % of its time: "
+         + ("use more --actors where there are cores, " if on_ray else "") + "raise --learner.reuse or enlarge the "
+         "network."),
+        (0 < s.players < s.players_wanted and s.seconds > 120,
+         "Not all players are there: the others wait for room, or die. Use fewer --actors, or add machines."),
+        (on_ray and s.paused > 0.2 and s.seconds > 120,
+         "The players are paused for a fifth of their time, the learner cannot keep up: lower --learner.reuse, use "
+         "fewer --actors, or give the learner a GPU (--device cuda)."),
+        (not on_ray and idle > 0.3 and known_before < 0.8 and s.seconds > 120,
          "The actors stand idle for a third of their time, until the learner and the slowest of them are done: lower "
          "--learner.reuse, or set as many --actor.threads as there are cores but one."),
         (searching > 0.5 and s.new_positions >= 1000,
          "The evaluator is starved, the actors spend over half of their time on the processor's share of the search: "
-         "use more --actor.threads where there are cores for them, or enlarge the network (--network.channels)."),
+         f"use more {'--actors' if on_ray else '--actor.threads'} where there are cores for them, or enlarge the "
+         "network (--network.channels)."),
         (s.resign_low > 0.05 and s.resign_checks >= 10,
          "Sides give up too early, over 5 % of those made to play on do not lose: lower --actor.resign."),
     ]  # fmt: skip
@@ -200,6 +217,14 @@ def resignation(s: Status) -> str:
     return f"{percent(s.resign_mistakes, 1)} ({interval}) of {s.resign_checks:,} games"
 
 
+def players(s: Status) -> str:
+    """Who is there, who died, who waits: of players with processes of their own."""
+    lost = f", {s.players_lost} lost" if s.players_lost else ""
+    trainers = f", learner lost {s.trainers_lost} times" if s.trainers_lost else ""
+    waiting = f", {s.blocks_waiting:,} blocks of games wait" if s.blocks_waiting else ""
+    return f"{s.players} of {s.players_wanted}{lost}{trainers}, paused {percent(s.paused)}{waiting}"
+
+
 def plain_line(status: Status) -> str:
     """The key figures in one line, ASCII but for the dash of what is not known."""
     s = status
@@ -216,6 +241,8 @@ def plain_line(status: Status) -> str:
         *(f"{name} {percent(share)}" for name, share in s.shares.items()),
         f"steps due {s.steps_due:,}",
     ]
+    if s.players_wanted:
+        parts.append(f"players {players(s)}")
     if not math.isnan(s.cache_hits):
         parts.append(f"cache hits {percent(s.cache_hits)}")
     if s.resign > 0:
@@ -278,6 +305,7 @@ def _time_spent(s: Status) -> list[tuple[str, str]]:
     target = "" if math.isnan(s.reuse_target) else f", {s.reuse_target:g} wanted"
     rows = [
         ("actors", ", ".join(by_name.values())),
+        ("players", players(s) if s.players_wanted else ""),
         ("evaluator", f"{figure(s.evaluations_per_second)} evaluations/s, batches {percent(s.batch_fill)} full{cache}"),
         ("learner", ", ".join([*learner, f"steps due {s.steps_due:,}"])),
         ("", f"each position trained on {figure(s.reuse, '.2f')} times{target}"),

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 import torch
 
@@ -19,6 +20,9 @@ _LEAST_PLIES = 300
 _MOST_OPENING_PLIES = 6
 _OPENING_SHARE = 8
 """A game's opening is at most one in so many of its plies: nothing is left to play for after six in tic-tac-toe."""
+
+Opponent = Literal["random", "untrained"]
+OPPONENTS: tuple[Opponent, ...] = ("random", "untrained")
 
 
 def new_network(game: Game, config: Config) -> ResNet:
@@ -44,6 +48,35 @@ def search_player(game: Game, config: Config, network: ResNet, name: str, games:
     return SearchPlayer(game, name, evaluator, config.search, games, config.history)
 
 
+def opening_plies(config: Config) -> int:
+    """How many random moves games begin with that measure strength: fewer where games are short."""
+    return min(_MOST_OPENING_PLIES, config.actor.max_plies // _OPENING_SHARE)
+
+
+def check_against(
+    opponent: Opponent,
+    game: Game,
+    config: Config,
+    network: ResNet,
+    games: int,
+    progress: Callable[[str, int], None] | None = None,
+) -> Match:
+    """A match of ``network`` against one of the opponents, at equal search; for ``progress`` see `check_strength`."""
+    torch.set_num_threads(1)
+    other: Player = RandomPlayer(game)
+    if opponent == "untrained":
+        other = search_player(game, config, new_network(game, config), "the untrained net", games)
+    player = search_player(game, config, network, "the trained net", games)
+    seed = config.seed + zlib.crc32(other.name.encode())
+
+    def tell(finished: int) -> None:
+        if progress is not None:
+            progress(other.name, finished)
+
+    limit = max(_LEAST_PLIES, config.actor.max_plies)
+    return play_match(game, player, other, games, seed, opening_plies(config), max_plies=limit, progress=tell)
+
+
 def check_strength(
     game: Game,
     config: Config,
@@ -57,23 +90,8 @@ def check_strength(
     what it raises ends both.
     """
 
-    def match(make: Callable[[], Player]) -> Match:
-        torch.set_num_threads(1)
-        opponent = make()
-        player = search_player(game, config, network, "the trained net", games)
-        seed = config.seed + zlib.crc32(opponent.name.encode())
+    def match(opponent: Opponent) -> Match:
+        return check_against(opponent, game, config, network, games, progress)
 
-        def tell(finished: int) -> None:
-            if progress is not None:
-                progress(opponent.name, finished)
-
-        limit = max(_LEAST_PLIES, config.actor.max_plies)
-        plies = min(_MOST_OPENING_PLIES, config.actor.max_plies // _OPENING_SHARE)
-        return play_match(game, player, opponent, games, seed, plies, max_plies=limit, progress=tell)
-
-    opponents: list[Callable[[], Player]] = [
-        lambda: RandomPlayer(game),
-        lambda: search_player(game, config, new_network(game, config), "the untrained net", games),
-    ]
-    with ThreadPoolExecutor(len(opponents)) as pool:
-        return list(pool.map(match, opponents))
+    with ThreadPoolExecutor(len(OPPONENTS)) as pool:
+        return list(pool.map(match, OPPONENTS))

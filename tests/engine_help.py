@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import games
@@ -35,14 +36,33 @@ def make_run(folder: Path, saves: int = 1, game: GameName = "chess"):
     config = dataclasses.replace(TINY, game=game, run_dir=folder)
     run = Run(games.load(game), config, Report(stream=io.StringIO(), plain=True))
     for _ in range(saves):
-        run.learner.steps += 100
-        for network in (run.learner.network, run.learner.average):
+        run.crew.trainer.learner.steps += 100
+        for network in (run.crew.trainer.learner.network, run.crew.trainer.learner.average):
             with torch.no_grad():
                 for weight in network.parameters():
                     weight += 0.3 * torch.randn(weight.shape, generator=generator)
         run.save(1.0)
     run.close()
     return run
+
+
+def keep_past(run, steps: Sequence[int]) -> None:
+    """Let a run keep networks of its past; each has other weights."""
+    import torch
+
+    from selfplay import weights
+    from selfplay.milestones import FOLDER
+
+    (run.folder / FOLDER).mkdir(exist_ok=True)
+    for step in steps:
+        generator = torch.Generator().manual_seed(step)
+        with torch.no_grad():
+            for weight in run.crew.trainer.learner.average.parameters():
+                weight += 0.3 * torch.randn(weight.shape, generator=generator)
+        about = weights.About(step, 50 * step, step / 100)
+        weights.save(
+            run.folder / FOLDER / f"{step:08d}.safetensors", run.crew.trainer.learner.average, run.config, about
+        )
 
 
 def script(name: str, *arguments: str, typed: str = "", cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

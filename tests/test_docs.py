@@ -1,5 +1,6 @@
 """What README and CONTRIBUTING name exists: files, make targets, scripts, flags; and the map is complete."""
 
+import ast
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = ("README.md", "CONTRIBUTING.md")
+DOCS = ("README.md", "CONTRIBUTING.md", "SCALING.md")
 PACKAGES = ("rlcore", "games", "agents", "selfplay")
 SCRIPTS = tuple(sorted(path.name for path in (ROOT / "scripts").glob("*.py")))
 HELP_SECONDS = 0.5
@@ -98,7 +99,7 @@ def test_every_path_that_is_named_exists(doc: str) -> None:
 def test_every_make_target_that_is_named_exists(doc: str) -> None:
     targets = set(re.findall(r"^([a-z][\w-]*):", text("Makefile"), re.MULTILINE))
     named = {name for line in code(doc) for name in re.findall(r"\bmake ([a-z][\w-]*)", line)}
-    assert named
+    assert named or doc == "SCALING.md"
     assert named <= targets
 
 
@@ -128,6 +129,16 @@ def test_every_flag_that_is_named_exists(doc: str) -> None:
     for line in code(doc):
         if line.startswith("--"):  # a flag spoken of by itself
             assert re.search(re.escape(flags(line)[0]) + r"(?![\w-])", everything), f"{doc}: {line}"
+
+
+def test_every_message_that_is_explained_is_one() -> None:
+    """A quoted message begins a row of a table; it stands in the sources, as one piece of text."""
+    trees = [ast.parse(text(f"selfplay/{name}.py")) for name in ("report", "cluster")]
+    said = [node.value for tree in trees for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)]  # fmt: skip
+    explained = re.findall(r'^\| "([^"]+)" \|', text("SCALING.md"), re.MULTILINE)
+    assert len(explained) > 5
+    assert [message for message in explained if not any(message in one for one in said)] == []
 
 
 def test_every_script_has_its_command_in_the_readme() -> None:

@@ -37,8 +37,8 @@ def copy_of(run, tmp_path: Path, name: str = "000003", **changes: object) -> Pat
 
 def test_a_run_gives_the_averaged_weights_of_its_newest_checkpoint(run) -> None:
     network, config, name = load_network(CHESS, run.folder)
-    assert same(weights(network), weights(run.learner.average))
-    assert not same(weights(network), weights(run.learner.network))
+    assert same(weights(network), weights(run.crew.trainer.learner.average))
+    assert not same(weights(network), weights(run.crew.trainer.learner.network))
     assert not network.training
     assert (config.network, config.search, config.history) == (TINY.network, TINY.search, 2)
     assert name == f"{run.folder} at 300 steps"
@@ -90,7 +90,7 @@ def test_a_network_for_another_game_is_refused(run) -> None:
 def test_a_folder_without_a_network_is_refused(tmp_path) -> None:
     with pytest.raises(EngineError, match="holds no checkpoint"):
         make_player(CHESS, str(tmp_path), 1)
-    with pytest.raises(EngineError, match=r"there is no folder .*nowhere"):
+    with pytest.raises(EngineError, match=r"there is no file or folder .*nowhere"):
         make_player(CHESS, str(tmp_path / "nowhere"), 1)
 
 

@@ -135,7 +135,7 @@ def test_the_search_without_a_network_can_be_judged() -> None:
     ("game", "engine", "settings", "wrong"),
     [
         (CHESS, "random", EvaluateSettings(), "chess is not solved; the games that are: tic_tac_toe, connect_four"),
-        (TIC_TAC_TOE, "nobody", EvaluateSettings(), "there is no folder nobody"),
+        (TIC_TAC_TOE, "nobody", EvaluateSettings(), "there is no file or folder nobody"),
         (TIC_TAC_TOE, "untrained", EvaluateSettings(simulations=(0,)), "simulations must be 1 to"),
         (TIC_TAC_TOE, "random", EvaluateSettings(picture=Path()), ". is a folder: name a file"),
         (TIC_TAC_TOE, "random", EvaluateSettings(picture=Path("no/such/x.png")), "cannot be written"),

@@ -18,8 +18,9 @@ LAYERS = ("scripts", "selfplay", "agents", "games", "rlcore")
 ONLY_IN = {
     "numba": ("rlcore/jit.py",),
     "llvmlite": ("rlcore/jit.py", "rlcore/bits.py"),  # bits writes instructions by hand
-    "ray": ("selfplay/cluster.py",),
+    "ray": ("selfplay/cluster.py", "selfplay/remote.py", "selfplay/bench_ray.py"),
     "openvino": ("rlcore/openvino.py",),  # left alone it reports every import to its makers
+    "choix": ("selfplay/ratings.py",),
     "chess": ("games/chess/notation.py", "agents/engine/*"),  # python-chess; ours is games.chess
     "pickle": (),
 }

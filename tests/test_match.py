@@ -162,12 +162,17 @@ def test_a_match_of_shogi_has_the_score_of_its_file(tmp_path) -> None:
     assert csa_score(tmp_path / "games.csa", text.splitlines()[0]) == won_drawn_lost(text)
 
 
-@pytest.mark.parametrize("name", games.GAMES)
+@pytest.mark.parametrize("name", [name for name in games.GAMES if name != "grid_world"])
 def test_every_game_is_played_and_saved(tmp_path, name: GameName) -> None:
     save = tmp_path / "games.txt"
     text = run(games.load(name), ("random", "random"), MatchSettings(games=3, opening_plies=2, save=save))
     assert sum(won_drawn_lost(text)) == 3
     assert "uniform-random moves (second)" in save.read_text(encoding="utf-8")
+
+
+def test_a_game_for_one_is_refused_in_one_clear_line() -> None:
+    with pytest.raises(EngineError, match=r"^grid_world is for one player: there are no matches[^\n]*$"):
+        run(games.load("grid_world"), ("random", "random"), MatchSettings(games=2))
 
 
 def test_a_long_match_is_played_in_parts_and_counted_as_one() -> None:
@@ -388,7 +393,7 @@ def test_how_a_game_of_a_match_ended_in_words_of_pgn_and_csa(
     [
         (("random",), MatchSettings(), "two engines, not 1"),
         (("random",) * 3, MatchSettings(), "two engines, not 3"),
-        (("random", "nobody"), MatchSettings(), "no folder nobody"),
+        (("random", "nobody"), MatchSettings(), "no file or folder nobody"),
         (("random", "cmd:/nowhere/engine"), MatchSettings(), "cmd:/nowhere/engine cannot be started"),
         (("random", "cmd:"), MatchSettings(), "write cmd:PROGRAM"),
         (("random", "random"), MatchSettings(games=0), "at least 1 game"),

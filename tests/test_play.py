@@ -22,7 +22,7 @@ from agents.engine.board import Board
 from agents.engine.chess_view import ChessView
 from agents.engine.shogi_view import ShogiView
 from agents.engine.terminal import play
-from agents.engine.views import NoView, view_class
+from agents.engine.views import VIEWS, NoView, view_class
 from agents.players import RandomPlayer, SearchPlayer
 from games.chess import read_pgn
 from rlcore.config import SearchConfig
@@ -369,7 +369,7 @@ def test_endings_are_named() -> None:
     assert said.count("The game is over.") == 2
 
 
-@pytest.mark.parametrize("name", games.GAMES)
+@pytest.mark.parametrize("name", VIEWS)
 def test_every_ending_has_words(name) -> None:
     game = games.load(name)
     view = view_class(game)(False, True)
@@ -545,7 +545,7 @@ def test_a_trained_run_plays(tmp_path) -> None:
     ("arguments", "wrong"),
     [
         (["--game", "go"], "there is no game called 'go'"),
-        (["--run-dir", "nowhere"], "there is no folder nowhere"),
+        (["--run-dir", "nowhere"], "there is no file or folder nowhere"),
         (["--level", "much"], "'much' is no level: write 800"),
         (["--clock", "noon"], "'noon' is no clock: write 5+3"),
         (["--engine", "random", "--engine", "random"], "two engines play each other where you play neither side"),
@@ -763,7 +763,7 @@ def test_a_position_that_comes_back_is_counted() -> None:
     assert said.endswith("This position stands for the second time.\n")
 
 
-@pytest.mark.parametrize("name", games.GAMES)
+@pytest.mark.parametrize("name", VIEWS)
 def test_help_fits_on_the_smallest_screen(name) -> None:
     said = session("help", game=games.load(name), ascii=False).split("> help\n")[1]
     assert len(said.splitlines()) <= 23

@@ -133,7 +133,7 @@ def test_each_number_of_simulations_has_a_table(suite: Path) -> None:
     ("engine", "simulations", "wrong"),
     [
         ("random", (1,), "an engine that searches, which 'random' does not"),
-        ("nobody", (1,), "no folder nobody"),
+        ("nobody", (1,), "no file or folder nobody"),
         ("untrained", (0,), "simulations must be 1 to 100,000, not 0"),
         ("untrained", (), "there is no number"),
     ],

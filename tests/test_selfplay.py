@@ -92,8 +92,8 @@ def test_a_run_repeats_itself_from_its_seed(tmp_path, played):
     assert len(records[0]) > 5
     key = [sorted((r.id, r.to_bytes()) for r in group) for group in records]
     assert key[0] == key[1]
-    weights = [run.learner.average.state_dict() for run in runs]
-    assert runs[0].learner.steps == runs[1].learner.steps > 10
+    weights = [run.crew.trainer.learner.average.state_dict() for run in runs]
+    assert runs[0].crew.trainer.learner.steps == runs[1].crew.trainer.learner.steps > 10
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
     for run in runs:
         run.close()
@@ -105,16 +105,24 @@ QUICK = ActorConfig(
 )
 
 
+def test_where_one_walks_alone_nobody_gives_up(tmp_path):
+    config = replace(TINY, game="grid_world", actor=QUICK)
+    with pytest.raises(ConfigError, match=r"actor\.resign must be 0 in grid_world: there is nobody to give up to"):
+        open_run(tmp_path / "run", config)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("actor", "runtime"), [(TINY.actor, "auto"), (TINY.actor, "torch"), (QUICK, "auto")], ids=["", "torch", "quick"]
 )
 @every_game
 def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path, actor, runtime, played):
     """Games, steps and weights are bit for bit those of a run without a break."""
-    config = replace(TINY, game=played, actor=actor, runtime=runtime)
+    resign = 0.0 if played == "grid_world" else actor.resign  # there is nobody to give up to
+    config = replace(TINY, game=played, actor=replace(actor, resign=resign), runtime=runtime)
     whole, parted = open_run(tmp_path / "whole", config), open_run(tmp_path / "parted", config)
     if actor is QUICK:  # sides give up
-        whole.evaluators, parted.evaluators = ([Whim(), Whim()] for _ in range(2))
+        whole.crew.evaluators, parted.crew.evaluators = ([Whim(), Whim()] for _ in range(2))
     play(whole, 40)
     play(parted, 20)
     parted.save(0.0)
@@ -122,14 +130,14 @@ def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path, actor, runtime, 
     parted = open_run(tmp_path / "parted", config)
     assert parted.resumed_from == "000001"
     if actor is QUICK:
-        parted.evaluators = [Whim(), Whim()]
+        parted.crew.evaluators = [Whim(), Whim()]
     play(parted, 20)
     assert {r.id: r.actions.tolist() for r in whole.log.records()} == {
         r.id: r.actions.tolist() for r in parted.log.records()
     }
-    assert any(r.ending == games.load(played).Ending.RESIGNATION for r in whole.log.records()) == (actor is QUICK)
-    assert whole.learner.steps == parted.learner.steps
-    mine, other = whole.learner.network.state_dict(), parted.learner.network.state_dict()
+    assert any(r.ending == games.load(played).Ending.RESIGNATION for r in whole.log.records()) == (resign > 0.0)
+    assert whole.crew.trainer.learner.steps == parted.crew.trainer.learner.steps
+    mine, other = whole.crew.trainer.learner.network.state_dict(), parted.crew.trainer.learner.network.state_dict()
     assert all((mine[name] == other[name]).all() for name in mine)
     whole.close()
     parted.close()
@@ -214,7 +222,7 @@ def test_each_position_is_trained_on_about_four_times(tmp_path, full_share):
     """Moves of a quick search are no positions to train on."""
     run = open_run(tmp_path, replace(TINY, actor=replace(QUICK, full_share=full_share, resign=0.0)))
     play(run, round(120 / full_share))
-    made, trained = run.window.total, run.learner.steps * TINY.learner.batch_size
+    made, trained = run.crew.trainer.window.total, run.crew.trainer.learner.steps * TINY.learner.batch_size
     assert made > 1000
     assert trained == pytest.approx(4 * made, rel=0.1)
     run.close()
@@ -233,9 +241,9 @@ def test_quick_moves_are_searched_quickly_and_not_trained_on(tmp_path):
     assert set(searched["simulations"][~full]) == {2}
     assert not searched["entries"][~full].any()
     assert (searched["wdl"][~full].sum(axis=1) > 0.9).all()  # their values are known: giving up needs them
-    assert run.window.total == run.log.positions == int((plies["trained"] == 1).sum())
-    in_progress = sum(r.positions for actor in run.actors for r in actor.games_in_progress()[0])
-    assert run.positions == run.log.positions + in_progress == sum(actor.positions for actor in run.actors)
+    assert run.crew.trainer.window.total == run.log.positions == int((plies["trained"] == 1).sum())
+    in_progress = sum(r.positions for actor in run.crew.actors for r in actor.games_in_progress()[0])
+    assert run.positions == run.log.positions + in_progress == sum(actor.positions for actor in run.crew.actors)
     run.close()
 
 
@@ -250,10 +258,10 @@ def test_a_quick_search_may_not_be_the_longer_one():
 @pytest.mark.parametrize(("cores", "device", "threads"), [(1, "cpu", 1), (2, "cpu", 1), (3, "cpu", 2), (64, "cpu", 4),
                                                           (1, "cuda", 2), (2, "cuda", 2), (64, "cuda", 4)])  # fmt: skip
 def test_a_gpu_gets_two_groups_of_games_at_least(monkeypatch, cores, device, threads):
-    from selfplay import run
+    from selfplay import crew
 
-    monkeypatch.setattr(run, "_cores", lambda: cores)
-    assert run.Run._best_threads(SimpleNamespace(device=SimpleNamespace(type=device))) == threads
+    monkeypatch.setattr(crew, "cores", lambda: cores)
+    assert crew.best_threads(SimpleNamespace(type=device)) == threads
 
 
 def test_a_run_reports_who_waits_for_whom_and_how_often_giving_up_was_wrong(tmp_path):
@@ -266,7 +274,7 @@ def test_a_run_reports_who_waits_for_whom_and_how_often_giving_up_was_wrong(tmp_
     actor = replace(QUICK, random_plies=20, resign_check=0.5)
     with Report(io.StringIO()) as report:
         run = open_run(tmp_path, replace(TINY, actor=actor, max_positions=100_000, max_minutes=1.0))
-        run.evaluators = [Whim(), Whim()]
+        run.crew.evaluators = [Whim(), Whim()]
         loop = Loop(run, report)
         loop._tell()
         for _ in range(60):
@@ -306,13 +314,13 @@ def test_the_first_loss_is_that_of_knowing_nothing(tmp_path, optimizer):
     learner = replace(TINY.learner, optimizer=optimizer, learning_rate=0.02, reuse=0.0, ply_limit_value="draw")
     run = open_run(tmp_path, replace(TINY, learner=learner))
     play(run, 60)
-    assert run.learner.steps == 0
-    first = run.learner.train(run.window, 1)
+    assert run.crew.trainer.learner.steps == 0
+    first = run.crew.trainer.learner.train(run.crew.trainer.window, 1)
     assert first.policy_loss == pytest.approx(first.uniform_loss, abs=1e-3)
     assert first.policy_entropy == pytest.approx(first.uniform_loss, abs=1e-3)
     assert first.value_loss == pytest.approx(np.log(3), abs=1e-3)
-    run.learner.train(run.window, 60)
-    later = run.learner.train(run.window, 10)
+    run.crew.trainer.learner.train(run.crew.trainer.window, 60)
+    later = run.crew.trainer.learner.train(run.crew.trainer.window, 10)
     assert later.value_loss < first.value_loss - 0.02
     run.close()
 
@@ -321,8 +329,8 @@ def test_the_window_lets_go_of_old_games(tmp_path):
     config = replace(TINY, learner=replace(TINY.learner, window_min=300, window_max=400))
     run = open_run(tmp_path, config)
     play(run, 120)
-    assert run.window.total > 1000
-    assert 300 <= run.window.positions <= 400 + 60
+    assert run.crew.trainer.window.total > 1000
+    assert 300 <= run.crew.trainer.window.positions <= 400 + 60
     run.close()
 
 
@@ -365,11 +373,11 @@ def test_fewer_slots_and_a_lower_ply_limit_lose_no_game_in_progress(tmp_path):
     run = open_run(tmp_path)
     play(run, 12)
     run.save(0.0)
-    before = {record.id for actor in run.actors for record in actor.games_in_progress()[0]}
+    before = {record.id for actor in run.crew.actors for record in actor.games_in_progress()[0]}
     run.close()
     fewer = replace(TINY, actor=ActorConfig(threads=1, games=3, max_plies=30, random_plies=5))
     run = open_run(tmp_path, fewer)
-    assert {record.id for actor in run.actors for record in actor.games_in_progress()[0]} == before
+    assert {record.id for actor in run.crew.actors for record in actor.games_in_progress()[0]} == before
     run.save(0.0)
     play(run, 400)
     assert before <= run.log.ids
@@ -380,11 +388,11 @@ def test_a_larger_batch_after_a_resume_does_not_stop_the_learner(tmp_path):
     run = open_run(tmp_path)
     play(run, 60)
     run.save(0.0)
-    steps = run.learner.steps
+    steps = run.crew.trainer.learner.steps
     run.close()
     run = open_run(tmp_path, replace(TINY, learner=replace(TINY.learner, batch_size=64)))
     play(run, 60)
-    assert run.learner.steps > steps + 5
+    assert run.crew.trainer.learner.steps > steps + 5
     run.close()
 
 
@@ -476,16 +484,16 @@ def test_kill_9_in_mid_iteration_loses_nothing(tmp_path, played):
         steps_before = saved.state["learner"]["steps"]
     run = open_run(tmp_path, replace(TINY, game=played))
     assert run.log.games == games_before
-    assert run.window.total == run.log.positions
-    assert run.learner.steps == steps_before
-    optimizer = run.learner.save()[0]["optimizer"]
+    assert run.crew.trainer.window.total == run.log.positions
+    assert run.crew.trainer.learner.steps == steps_before
+    optimizer = run.crew.trainer.learner.save()[0]["optimizer"]
     saved = newest(tmp_path)
     assert set(optimizer) == set(saved.tensors["optimizer"])
     assert all(np.array_equal(optimizer[name].numpy(), saved.tensors["optimizer"][name]) for name in optimizer)
     play(run, 60)  # games that were lost in progress are played again: in the end no number is missing
-    for actor in run.actors:
+    for index, actor in enumerate(run.crew.actors):
         progress = {record.id for record in actor.games_in_progress()[0]}
-        dealt = range(actor._next_id % actor._stride, actor._next_id, actor._stride)
+        dealt = range(index, max(number for number in run.log.ids | progress if number % 2 == index), 2)
         assert all(number in run.log.ids or number in progress for number in dealt)
     run.close()
 
@@ -532,7 +540,8 @@ def test_a_time_limit_ends_the_run_with_everything_in_its_place(tmp_path, played
     assert done.returncode == 0, done.stdout + done.stderr
     game = games.load(played)
     text_file = f"games.{game.FILE_SUFFIX}"
-    for name in ("config.json", "games.log", text_file, "metrics.jsonl", "progress.png", "checkpoints"):
+    files = ("config.json", "games.log", text_file, "metrics.jsonl", "progress.png", "network.safetensors")
+    for name in (*files, "checkpoints", "networks"):
         assert (tmp_path / name).exists(), name
         assert f"  {name} " in done.stdout, name
     for words in ("against uniform-random moves", "against the untrained net", f"play.py --game {played} "):
@@ -675,9 +684,9 @@ def test_batches_of_several_leaves_are_not_more_than_full(tmp_path):
     loop = Loop(run, run.report)
     with ThreadPoolExecutor(3) as pool:
         for _ in range(6):
-            loop.meter.update(loop._counters())
+            loop.meter.update(run.crew.counters())
             run.round(pool)
-        loop.meter.update(loop._counters())
+        loop.meter.update(run.crew.counters())
     status = loop.status()
     assert 0.3 < status.batch_fill <= 1.0
     run.close()

@@ -349,7 +349,7 @@ def test_names_of_options_are_read_in_any_spelling(engine: Program) -> None:
 def test_weights_that_are_not_there_are_told_and_the_game_goes_on(engine: Program, tmp_path: Path) -> None:
     engine.send(f"setoption name WeightsFile value {tmp_path}/no such folder")
     lines = engine.ready()
-    assert "there is no folder" in lines[0]
+    assert "there is no file or folder" in lines[0]
     assert legal("startpos", best_of(engine.ask("go nodes 5")))
     engine.send("setoption name WeightsFile value untrained")
     assert engine.ready() == ["info string playing with the search without a network"]
