@@ -192,9 +192,9 @@ def started(folder):
         return runs[-1]
 
     def remember():
-        """All processes of the runs so far, while they are alive."""
+        """All processes of the runs so far, while they are alive; Ray's two agents take up to a minute to leave."""
         for one in runs:
-            family.update(process[:2] for process in descendants(one.pid))
+            family.update(process[:2] for process in descendants(one.pid) if "agent" not in process.title.lower())
         return family
 
     start.remember = remember
