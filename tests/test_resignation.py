@@ -1,5 +1,6 @@
 """Giving up: when a side does, what the record of such a game says, and how often it would have been wrong."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -109,7 +110,7 @@ def test_actors_end_games_when_a_side_gives_up_and_never_those_to_be_played_on()
         threads=1, games=16, max_plies=60, random_plies=9, resign=0.35, resign_moves=2, resign_check=0.3
     )
     config = Config(actor=settings, search=SearchConfig(simulations=4, considered=4))
-    actor = Actor(CHESS, config, 0, 1, set())
+    actor = Actor(CHESS, config, itertools.count(), settings.games)
     records = [record for _ in range(130) for record in actor.play(Whim(), 0)]
     resigned = [record for record in records if record.ending == ENDING.RESIGNATION]
     assert len(resigned) > 10

@@ -143,7 +143,9 @@ def test_a_saved_run_goes_on_as_if_it_had_not_stopped(tmp_path, actor, runtime, 
     parted.close()
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(
+    "share", [pytest.param(0.0, marks=pytest.mark.slow), 0.5, pytest.param(1.0, marks=pytest.mark.slow)]
+)
 def test_a_share_of_all_games_begins_with_random_moves_that_are_not_trained_on(tmp_path, share):
     actor = replace(TINY.actor, max_plies=42, random_plies=8, random_share=share)
     run = open_run(tmp_path, replace(TINY, game="connect_four", actor=actor))
@@ -217,7 +219,7 @@ def test_the_value_target_mixes_result_and_root_value(ending, value, ply_limit_v
     assert samples.policy[0, legal.index(replies[1])] == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize("full_share", [1.0, 0.6])
+@pytest.mark.parametrize("full_share", [pytest.param(1.0, marks=pytest.mark.slow), 0.6])
 def test_each_position_is_trained_on_about_four_times(tmp_path, full_share):
     """Moves of a quick search are no positions to train on."""
     run = open_run(tmp_path, replace(TINY, actor=replace(QUICK, full_share=full_share, resign=0.0)))

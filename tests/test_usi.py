@@ -206,6 +206,8 @@ def test_a_declaration_that_is_foreseen_counts_as_a_ply(engine: Program) -> None
 
 
 def test_a_question_for_mate_without_limit_can_be_stopped(engine: Program) -> None:
+    engine.send("setoption name USI_Hash value 1024")  # once the tree is full there is an answer, too
+    engine.ready()
     engine.send("go mate infinite")
     assert [line for line in engine.quiet(0.2) if line.startswith("checkmate")] == []
     assert engine.ask("stop", until="checkmate")[-1] == "checkmate timeout"
