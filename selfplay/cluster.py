@@ -234,7 +234,7 @@ class Cluster:
                     signal.signal(number, handler)
         ray._private.worker._worker_logs_enabled = False  # remarks on deaths come in spite of log_to_driver
         token = Path.home() / ".ray" / "auth_token"
-        if token.exists() and token.stat().st_uid == os.getuid():
+        if hasattr(os, "getuid") and token.exists() and token.stat().st_uid == os.getuid():
             token.chmod(0o600)
         self._tell(f"Ray has started in {time.perf_counter() - began:.0f} s.")
 
@@ -249,9 +249,8 @@ class Cluster:
         self._network = new_network(self.game, self.config)
         self._orphans: list[tuple[bytes, bytes]] = []  # games in progress that nobody has room for
         self._done: dict[str, float] = {}  # counters of players that are gone
-        self._attended = self._paused = self._learned = (
-            0.0  # seconds; those of gradient steps by trainers that are gone
-        )
+        self._attended = self._paused = 0.0  # seconds of players
+        self._learned = 0.0  # seconds of gradient steps by trainers that are gone
         self._lost = self._trainers_lost = self._trainer_failures = 0
         self._blocks: list[tuple[Any, int]] = []  # in the log and not yet with the trainer: reference, positions
         self._finished: list[tuple[Any, list[GameRecord]]] = []  # of this round, until they are in the log
@@ -322,9 +321,7 @@ class Cluster:
         began, said = time.perf_counter(), False
         while True:
             try:
-                if len(ray.wait(self._resumed, num_returns=len(self._resumed), timeout=_WAIT_SECONDS)[0]) == len(
-                    self._resumed
-                ):
+                if not ray.wait(self._resumed, num_returns=len(self._resumed), timeout=_WAIT_SECONDS)[1]:
                     ray.get(self._filled)
                     self._trainer_here = ray.get(self._hellos)
                     self._standing = ray.get(self._resumed)[0]
