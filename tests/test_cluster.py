@@ -78,6 +78,7 @@ def test_what_players_do_is_counted_and_shown(run):
         assert "players 2 of 2" in report.stream.getvalue()
 
 
+@pytest.mark.slow
 def test_players_pause_while_the_learner_is_too_far_behind(run):
     crew = run.crew
     plays(run)

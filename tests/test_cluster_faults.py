@@ -103,6 +103,7 @@ def test_a_killed_trainer_goes_on_from_the_newest_checkpoint(run):
     assert audit(run.folder, run.log.ids, ended=False).faults == []
 
 
+@pytest.mark.slow
 def test_a_damaged_block_is_dropped_and_its_player_replaced(run, monkeypatch):
     """One byte of what a player sends is flipped; none of it gets into the log, and nobody learns from it."""
     from selfplay import cluster
@@ -212,6 +213,7 @@ def end(process: subprocess.Popen[bytes], folder: Path) -> None:
     assert "Traceback" not in said(folder)
 
 
+@pytest.mark.slow
 def test_a_run_whose_driver_is_killed_is_resumed_by_the_same_command(folder, started):
     first = started()
     comes_home(folder, first)

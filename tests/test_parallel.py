@@ -15,7 +15,10 @@ from selfplay.config import ConfigError, LearnerConfig
 from selfplay.parallel import Group, GroupError, free_address, share_of
 
 ROOT = Path(__file__).resolve().parent.parent
-pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -166,6 +166,7 @@ def test_after_a_kill_nothing_is_lost_and_nothing_is_played_twice(folder) -> Non
         assert numbers == list(range(len(numbers)))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_shows_the_table_so_far(folder) -> None:
     process = start(folder, "--engine", "rollouts", "--games", "100000")

@@ -18,6 +18,7 @@ import pytest
 from evaluator_help import Whim
 
 import games
+from games.solved import SOLVED
 from rlcore import checkpoint
 from rlcore.config import NetworkConfig, SearchConfig
 from rlcore.game import new_history
@@ -58,7 +59,10 @@ class Lines:
         self.lines.append(text)
 
 
-every_game = pytest.mark.parametrize("played", games.GAMES)
+every_game = pytest.mark.parametrize(
+    "played", [pytest.param(name, marks=pytest.mark.slow) if name in SOLVED else name for name in games.GAMES]
+)
+"""The small games for two are much alike: they are tested with the slow ones."""
 one_game_now = pytest.mark.parametrize(
     "played", [games.GAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in games.GAMES[1:])]
 )
@@ -371,6 +375,7 @@ def test_settings_round_trip(tmp_path):
         read_config(path)
 
 
+@pytest.mark.slow
 def test_fewer_slots_and_a_lower_ply_limit_lose_no_game_in_progress(tmp_path):
     run = open_run(tmp_path)
     play(run, 12)
@@ -386,6 +391,7 @@ def test_fewer_slots_and_a_lower_ply_limit_lose_no_game_in_progress(tmp_path):
     run.close()
 
 
+@pytest.mark.slow
 def test_a_larger_batch_after_a_resume_does_not_stop_the_learner(tmp_path):
     run = open_run(tmp_path)
     play(run, 60)
