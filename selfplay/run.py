@@ -4,7 +4,6 @@ Who plays and learns is the run's crew (`crew`). A round: the crew plays and tra
 finished go to the log, and are counted; then the crew takes them to learn from, and new weights go to the actors.
 """
 
-import os
 import shlex
 import sys
 from collections import deque
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from games.solved import SOLVED
 from rlcore import checkpoint
+from rlcore.files import write_whole
 from rlcore.game import Game
 from rlcore.metrics import Metrics
 from selfplay.config import Config, ConfigError, parse_config, read_config
@@ -100,13 +100,7 @@ class Run:
 
     def _write_config(self) -> None:
         """Note the settings, once it is known that the run goes on with them."""
-        path = self.folder / "config.json"
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(self.config.to_json())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_whole(self.folder / "config.json", self.config.to_json().encode())
 
     def _past(self) -> Past:
         """What to go on from: the newest checkpoint that is intact, and the latest games from the log."""

@@ -10,12 +10,12 @@ text only, so that a stranger's file runs no code. The file is whole or absent, 
 import hashlib
 import io
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import torch
 
+from rlcore.files import write_whole
 from rlcore.game import Game
 from rlcore.tensors import TensorError, Tensors, read_metadata, read_tensors, write_tensors
 from selfplay.config import Config, ConfigError, parse_config
@@ -56,17 +56,7 @@ def save(path: Path, network: "ResNet", config: Config, about: About) -> None:
         TensorError: a weight is not finite.
         OSError: the disk refused.
     """
-    data = _encode(network, config, about)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole(path, _encode(network, config, about))
 
 
 def _encode(network: "ResNet", config: Config, about: About) -> bytes:

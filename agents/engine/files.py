@@ -9,6 +9,7 @@ from agents.engine.board import Board
 from agents.engine.session import Session
 from agents.engine.views import Format, SavedGame
 from games.errors import BadMove, BadPosition, shown
+from rlcore.files import write_whole
 
 __all__ = ["BadFile", "load", "save"]
 
@@ -39,27 +40,13 @@ def save(session: Session, name: str) -> Path:
         text = write(board.actions, session.headers(), board.ending, board.value, board.start)
         if os.path.lexists(path) and path.resolve() not in session.saved:
             raise FileExistsError
-        _write(path.resolve(), text)
+        write_whole(path.resolve(), text.encode())
         session.saved.add(path.resolve())
     except FileExistsError:
         raise BadFile(f"{path} exists already: choose another name.") from None
     except (OSError, ValueError, RuntimeError) as error:
         raise BadFile(f"It cannot be saved there: {_reason(error)}.") from None
     return path
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file as a whole, or leave what is there."""
-    temporary = path.with_name(f".{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def load(session: Session, name: str) -> str:
