@@ -7,13 +7,13 @@ of the parameters that the evaluations liked most, in fresh episodes again.
 
 import json
 import math
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from rlcore.files import write_whole
+from rlcore.progress import can_draw, clock
 from rlcore.statistics import COVERAGE, interval, iqm
 
 __all__ = [
@@ -289,7 +289,7 @@ def _columns(results: Sequence[Result], form: Callable[[float], str]) -> list[_C
         columns.append(_Column("solved at", 11, lambda result: _count(result.get("steps_to_threshold"))))
     if len({result["steps"] for result in results}) > 1:
         columns.append(_Column("steps", 11, lambda result: _count(result["steps"])))
-    columns.append(_Column("time", 9, lambda result: _clock(result["seconds"])))
+    columns.append(_Column("time", 9, lambda result: clock(result["seconds"])))
     return columns
 
 
@@ -345,15 +345,10 @@ def _count(value: Any) -> str:
     return "-" if value is None else f"{value:,}"
 
 
-def _clock(seconds: float) -> str:
-    hours, rest = divmod(max(0, round(seconds)), 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
-
-
 def show(text: str, stream: TextIO | None = None) -> None:
     """Print lines of text: on a terminal with their headings, which begin at the margin, in colour (rich)."""
     to = sys.stdout if stream is None else stream
-    if not to.isatty() or os.environ.get("TERM") == "dumb":
+    if not can_draw(to):
         print(text, file=to, flush=True)
         return
     from rich.console import Console
