@@ -1,9 +1,14 @@
 """Settings of the core as plain dataclasses: nothing heavy is imported, so a command line can be built from them."""
 
+import dataclasses
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
 
 Runtime = Literal["auto", "torch", "openvino-int8", "openvino-bf16", "openvino-fp32"]
 """What runs a network on a CPU (``rlcore.runtimes``)."""
@@ -20,6 +25,74 @@ def require(settings: object, least: Mapping[str, float], most: Mapping[str, int
     for name, high in (most or {}).items():
         if getattr(settings, name) > high:
             raise ValueError(f"{name} must be at most {high:,}, not {getattr(settings, name)}")
+
+
+class ConfigError(ValueError):
+    """Settings that make no sense, or do not fit the run they are to go on with."""
+
+
+def parse(kind: type[T], text: str, place: str) -> T:
+    """Settings, a dataclass of this kind, from JSON; ``place`` says where the text comes from.
+
+    Raises:
+        ConfigError: the text is something else, or holds a setting that is unknown or makes no sense.
+    """
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{place} does not hold settings: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{place} does not hold settings")
+    config: T = _fill(kind, values, place)
+    return config
+
+
+def read(kind: type[T], path: Path) -> T:
+    """Settings from a file.
+
+    Raises:
+        ConfigError: the file cannot be read, or see ``parse``.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
+    return parse(kind, text, str(path))
+
+
+def _fill(kind: Any, values: dict[str, Any], place: str) -> Any:
+    """A dataclass from a dictionary; unknown names and wrong types are refused, missing ones take their default."""
+    unknown = sorted(set(values) - {f.name for f in dataclasses.fields(kind)})
+    if unknown:
+        raise ConfigError(f"{place} holds an unknown setting: {unknown[0]}")
+    usual, hints = kind(), get_type_hints(kind)
+    filled = {}
+    for name, value in values.items():
+        default, hint = getattr(usual, name), hints[name]
+        if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+            value = _fill(hint, value, place)
+        elif isinstance(default, tuple) and isinstance(value, list):
+            value = tuple(value)
+        elif isinstance(default, float) and isinstance(value, int):
+            value = float(value)
+        if not _fits(value, hint):
+            raise ConfigError(f"{place}: the setting {name} cannot be {value!r}")
+        filled[name] = value
+    try:
+        return kind(**filled)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{place}: {error}") from None
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value read from JSON is of the type that a field is declared with."""
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(_fits(one, get_args(hint)[0]) for one in value)
+    if get_args(hint):  # a union
+        return any(_fits(value, one) for one in get_args(hint))
+    return type(value) is hint
 
 
 @dataclass(frozen=True)

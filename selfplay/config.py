@@ -4,10 +4,20 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal
 
 from games import GameName
-from rlcore.config import NetworkConfig, Runtime, SearchConfig, require
+from rlcore.config import ConfigError, NetworkConfig, Runtime, SearchConfig, parse, read, require
+
+__all__ = [
+    "ActorConfig",
+    "ClusterConfig",
+    "Config",
+    "ConfigError",
+    "LearnerConfig",
+    "parse_config",
+    "read_config",
+]
 
 MOST_PLIES = 10_000
 _MOST_GAMES = 1_000_000  # side by side in a thread
@@ -206,80 +216,19 @@ class Config:
         return json.dumps(values, indent=2) + "\n"
 
 
-class ConfigError(ValueError):
-    """Settings that make no sense, or do not fit the run they are to go on with."""
-
-
-_NESTED = {
-    "actor": ActorConfig,
-    "search": SearchConfig,
-    "network": NetworkConfig,
-    "learner": LearnerConfig,
-    "cluster": ClusterConfig,
-}
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value read from JSON is of the type that a field is declared with."""
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if get_origin(hint) is tuple:
-        return isinstance(value, tuple) and all(_fits(one, get_args(hint)[0]) for one in value)
-    if get_args(hint):  # a union
-        return any(_fits(value, one) for one in get_args(hint))
-    return type(value) is hint
-
-
-def _fill(kind: Any, values: dict[str, Any], place: str) -> Any:
-    """A dataclass from a dictionary; unknown names and wrong types are refused, missing ones take their default."""
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    unknown = sorted(set(values) - set(fields))
-    if unknown:
-        raise ConfigError(f"{place} holds an unknown setting: {unknown[0]}")
-    usual, kinds = kind(), get_type_hints(kind)
-    filled = {}
-    for name, value in values.items():
-        default = getattr(usual, name)
-        if name in _NESTED and isinstance(value, dict):
-            value = _fill(_NESTED[name], value, place)
-        elif isinstance(default, tuple) and isinstance(value, list):
-            value = tuple(value)
-        elif isinstance(default, float) and isinstance(value, int):
-            value = float(value)
-        if not _fits(value, kinds[name]):
-            raise ConfigError(f"{place}: the setting {name} cannot be {value!r}")
-        filled[name] = value
-    try:
-        return kind(**filled)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{place}: {error}") from None
-
-
 def parse_config(text: str, place: str) -> Config:
     """The settings that ``to_json`` wrote; ``place`` says where they come from.
 
     Raises:
-        ConfigError: the text is something else, or holds a setting that is unknown or makes no sense.
+        ConfigError: see ``rlcore.config.parse``.
     """
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise ConfigError(f"{place} does not hold settings: {error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{place} does not hold settings")
-    config = _fill(Config, values, place)
-    assert isinstance(config, Config)
-    return config
+    return parse(Config, text, place)
 
 
 def read_config(path: Path) -> Config:
     """The settings a run was started with.
 
     Raises:
-        ConfigError: the file cannot be read, or see ``parse_config``.
+        ConfigError: see ``rlcore.config.read``.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from None
-    return parse_config(text, str(path))
+    return read(Config, path)
