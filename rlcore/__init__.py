@@ -24,9 +24,11 @@ In the order of dependence:
     cache           an evaluation cache before any evaluator
     losses          policy over legal actions; value as win, draw, loss
     schedules       numbers that change with the step
+    progress        a bar for what takes long; what a terminal can draw
     tensors         named tensors as bytes: safetensors, never pickle
     checkpoint      whole states on disk: atomic, hashed
     metrics         figures of a run to TensorBoard and JSONL
+    statistics      interquartile mean, bootstrap intervals, probability of improvement
 
 Nothing is imported here: write ``from rlcore.search import ...``.
 """

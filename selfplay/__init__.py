@@ -20,7 +20,6 @@ In the order of dependence:
     regret          where one player walks alone: walks beside shortest paths
     engines         a run, a checkpoint, "untrained", "random" ... as players
     exact           moves of a solved game, judged by exact scores
-    progress        a bar for what takes long
     evaluate        how near an engine is to perfect play; the same while it trains
     curves          pictures of that
     trainer         window, learner and published weights

@@ -19,11 +19,11 @@ from rlcore.evaluators import NetworkEvaluator
 from rlcore.game import Game
 from rlcore.metrics import MetricsError
 from rlcore.metrics import read as read_metrics
+from rlcore.progress import Progress
 from selfplay.arena import wilson
 from selfplay.config import Config, ConfigError, read_config
 from selfplay.engines import NAMED, EngineError, default_engine, load_network, make_player, searching
 from selfplay.exact import Marks, Totals, chance, mark, ply_groups, totals
-from selfplay.progress import Progress
 from selfplay.report import part
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ A crash in mid-write leaves a torn tail, which the next opening cuts off: those 
 Damage in the middle costs the games it hits and no other: reading goes on at the next entry's magic.
 """
 
-import errno
 import logging
 import os
 import struct
@@ -21,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from rlcore.files import lock
 from selfplay.record import GameRecord, RecordError
 
 __all__ = ["FORMAT", "GameLog", "LogError"]
@@ -80,7 +80,8 @@ class GameLog:
         self._read_only = read_only
         try:
             if not read_only:
-                _lock(self._file, self.path)
+                if not lock(self._file):
+                    raise LogError(f"{self.path} is in use by another process; end it or choose another folder")
             self._open(header)
         except BaseException:
             self._file.close()
@@ -325,17 +326,3 @@ def _create(path: Path, header: bytes) -> None:
                 os.close(folder)
     except OSError as error:
         raise LogError(f"the log of games {path} cannot be created ({error.strerror})") from error
-
-
-def _lock(file: BinaryIO, path: Path) -> None:
-    """Keep a second writer out. The system lets go of the lock when this process ends, however it ends."""
-    if sys.platform == "win32":
-        return  # no such lock there
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            raise LogError(f"{path} is in use by another process; end it or choose another folder") from error
-        # any other error: a file system without locks

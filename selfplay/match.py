@@ -23,13 +23,13 @@ from agents.engine.views import view_class
 from agents.players import Player
 from games.errors import shown
 from rlcore.game import Game
+from rlcore.progress import Progress
 from selfplay.adjudication import NEVER, Adjudication
 from selfplay.arena import MatchGame, play_games
 from selfplay.elo import Sprt
 from selfplay.engines import PROGRAM, EngineError, make_player
 from selfplay.gui import load_brain
 from selfplay.openings import Opening, common_openings, random_openings, read_openings
-from selfplay.progress import Progress
 from selfplay.referee import GameRules, OwnPlayer, Side, ThinkingPlayer, play_game
 from selfplay.result import decision, table
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfplay.report import LEARNER, LN_3, Point, Result, Status, clock, figure, part, percent, relative
+from rlcore.progress import clock
+from selfplay.report import LEARNER, LN_3, Point, Result, Status, figure, part, percent, relative
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

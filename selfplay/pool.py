@@ -22,6 +22,7 @@ import numpy as np
 from agents.players import Player
 from rlcore.game import Game
 from rlcore.jit import Array
+from rlcore.progress import Progress
 from rlcore.rng import seed_of
 from selfplay import match, weights
 from selfplay.arena import MatchGame
@@ -29,7 +30,6 @@ from selfplay.config import ConfigError, read_config
 from selfplay.engines import NAMED, PROGRAM, UNTRAINED_SEARCH, EngineError, load_network, make_player
 from selfplay.match import Interrupted, MatchSettings
 from selfplay.milestones import Kept, find
-from selfplay.progress import Progress
 from selfplay.ratings import Rating, count, next_pairing, rate
 from selfplay.strength import opening_plies
 

@@ -5,7 +5,6 @@ it, while error messages stay on stderr. What the screen looks like stands in `p
 """
 
 import math
-import os
 import sys
 import threading
 import time
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TextIO
+
+from rlcore.progress import can_draw, clock
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -194,11 +195,6 @@ def part(share: float) -> str:
     return percent(share if share == 1.0 else min(share, 0.999), 1)
 
 
-def clock(seconds: float) -> str:
-    hours, rest = divmod(max(0, round(seconds)), 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
-
-
 def time_left(s: Status) -> str:
     if s.seconds_left is not None:
         return f"{clock(s.seconds_left)} left"
@@ -352,7 +348,7 @@ class Report:
             plain: lines instead of a screen; by default where the stream is no terminal, or one that cannot do it.
         """
         self.stream = sys.stdout if stream is None else stream
-        self.plain = not _can_draw(self.stream) if plain is None else plain
+        self.plain = not can_draw(self.stream) if plain is None else plain
         self._points: list[Point] = []
         self._lock = threading.RLock()
         self._console: Console | None = None
@@ -505,9 +501,3 @@ class Report:
 
             self._console = Console(file=self.stream, force_terminal=True, force_interactive=True, highlight=False)
         return self._console
-
-
-def _can_draw(stream: TextIO) -> bool:
-    """Whether a stream is a terminal that can move its cursor and has the glyphs."""
-    encoding = (stream.encoding or "").lower().replace("-", "")
-    return stream.isatty() and encoding == "utf8" and os.environ.get("TERM", "") not in ("dumb", "unknown")

@@ -1,9 +1,11 @@
 """How far something long has got: a bar with the time left on a terminal; nothing elsewhere. rich draws it."""
 
+import os
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "can_draw", "clock"]
 
 
 class Progress:
@@ -31,3 +33,15 @@ class Progress:
     def after(self, before: int) -> Callable[[int], None]:
         """What to call with the number done since the first ``before``."""
         return lambda done: self._bar.update(self._task, completed=before + done)
+
+
+def can_draw(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that can move its cursor and has the glyphs."""
+    encoding = (stream.encoding or "").lower().replace("-", "")
+    return stream.isatty() and encoding == "utf8" and os.environ.get("TERM", "") not in ("dumb", "unknown")
+
+
+def clock(seconds: float) -> str:
+    """A duration as 1:23 or 1:23:45."""
+    hours, rest = divmod(max(0, round(seconds)), 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
