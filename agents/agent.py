@@ -1,4 +1,4 @@
-"""What an agent on Gymnasium environments is: it acts for many environments at once, learns while it acts, and is saved.
+"""What an agent on Gymnasium environments is: it acts for many of them at once, learns while it acts, and is saved.
 
 from agents import agent
 player = agent.load("runs/dqn/CartPole-v1")       # final parameters of the first seed

@@ -67,7 +67,7 @@ class Exact(NamedTuple):
 
 
 def exact(agent: Agent) -> Exact | None:
-    """What the agent's policy is worth, where the environment shows its transitions and every state is an observation."""
+    """What the agent's policy is worth, where the environment shows its transitions and observations are states."""
     from agents.environments import _find as find
     from agents.environments import _one_of as one_of
 

@@ -2,8 +2,10 @@
 
 After every step one entry of the table moves towards what that step, and the table, say it should be:
 
-    Q(s, a) += alpha (r + gamma (1 - terminated) V(s') - Q(s, a))     V(s') = max_a' Q(s', a')   Q-learning (section 6.5)
-                                                                      V(s') = Q(s', a')          SARSA (section 6.4)
+    Q(s, a) += alpha (r + gamma (1 - terminated) V(s') - Q(s, a))
+
+    V(s') = max_a' Q(s', a')      Q-learning (section 6.5)
+    V(s') = Q(s', a')             SARSA (section 6.4)
 
 a' being the action that is taken next. Where an episode is broken off by a time limit, s' is where it was, and SARSA
 draws the a' that it would have taken there.
@@ -53,7 +55,7 @@ class QLearner(Agent):
         super().__init__(spec, config, seed)
         if spec.kind != "index" or spec.num_actions < 1:
             raise ConfigError(
-                f"{config.agent} keeps a table and needs numbered observations and actions, and {config.env} has others; "
+                f"{config.agent} keeps a table, which needs numbered observations and actions; {config.env} has others: "
                 f"try dqn"
             )
         self.q = np.full((spec.size, spec.num_actions), config.initial_value)

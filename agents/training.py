@@ -51,7 +51,8 @@ def train(
         The result, see ``agents.results``; none where it was stopped.
 
     Raises:
-        ConfigError, UnusableEnvironment, FaultyEnvironment, CheckpointError, MetricsError, NonFiniteError: with one clear line each.
+        ConfigError, UnusableEnvironment, FaultyEnvironment, CheckpointError, MetricsError, NonFiniteError: with one
+            clear line each.
     """
     session = Session(config, seed, folder, tell)
     try:

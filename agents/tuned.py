@@ -1,4 +1,4 @@
-"""Settings found good for well-known environments, by agent: what ``scripts/train.py`` takes where nothing else is said.
+"""Settings found good for well-known environments, by agent: what ``scripts/train.py`` takes unless told otherwise.
 
 Tuned on seeds from 100 on; the scores in BENCHMARKS.md are of seeds 0 to 4.
 """
