@@ -93,7 +93,8 @@ class Agent(ABC):
         """The environments to learn in."""
         from agents.environments import make
 
-        return make(config.env, config.num_envs, seed_for(seed, "environments"), max_steps=config.max_episode_steps)
+        limit = config.max_episode_steps or None
+        return make(config.env, config.num_envs, seed_for(seed, "environments"), max_steps=limit)
 
     def begin(self, num: int) -> Memory:
         """The memory at the start of ``num`` episodes."""

@@ -37,7 +37,8 @@ def evaluate(agent: Agent, episodes: int, seed: int, purpose: str, number: int =
 
     config = agent.config
     at_once = min(episodes, _MOST_AT_ONCE)
-    envs = make(config.env, at_once, seed_for(seed, purpose, number), max_steps=config.max_episode_steps)
+    limit = config.max_episode_steps or None
+    envs = make(config.env, at_once, seed_for(seed, purpose, number), max_steps=limit)
     quota = np.full(at_once, episodes // at_once) + (np.arange(at_once) < episodes % at_once)
     found: list[tuple[float, int]] = []
     memory = agent.begin(at_once)

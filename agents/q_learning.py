@@ -55,7 +55,7 @@ class QLearner(Agent):
         super().__init__(spec, config, seed)
         if spec.kind != "index" or spec.num_actions < 1:
             raise ConfigError(
-                f"{config.agent} keeps a table, which needs numbered observations and actions; {config.env} has others: "
+                f"{config.agent} needs numbered observations and actions for its table, and {config.env} has others; "
                 f"try dqn"
             )
         self.q = np.full((spec.size, spec.num_actions), config.initial_value)
