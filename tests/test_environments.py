@@ -168,6 +168,16 @@ def test_the_kernel_of_grid_worlds_in_all_modes() -> None:
     assert all(other == first for other in others)
 
 
+def test_masks_that_are_known_of_all_need_not_say_so() -> None:
+    class Terse(GridWorldVectorEnv):
+        def _info(self, known):
+            return {"action_mask": super()._info(known)["action_mask"]}
+
+    for mode in (AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED):
+        pair = [transitions(Vectorised(kind(2, 9, "rooms", mode), 0), 30) for kind in (Terse, GridWorldVectorEnv)]
+        assert pair[0] == pair[1]
+
+
 def test_the_vector_cart_poles_of_gymnasium() -> None:
     """One alone has the generator of a single environment; several share one, and only their books can be checked."""
     one = Vectorised(gymnasium.make_vec("CartPole-v1", 1, vectorization_mode="vector_entry_point"), 3)
@@ -527,6 +537,12 @@ def test_the_first_environment_is_rendered() -> None:
     envs.close()
     with pytest.raises(UnusableEnvironment, match="CartPole-v1 is not rendered as ansi; there is human, rgb_array"):
         make("CartPole-v1", 1, 0, render_mode="ansi")
+
+
+def test_a_window_that_cannot_be_opened_is_one_line(monkeypatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    with pytest.raises(UnusableEnvironment, match="GridRooms-v0 cannot be made: no window can be opened here"):
+        make("rlcore/GridRooms-v0", 1, 0, render_mode="human")
 
 
 def test_gymnasium_is_imported_only_where_environments_are_made() -> None:
