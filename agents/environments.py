@@ -10,7 +10,7 @@ import difflib
 import importlib
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -38,7 +38,9 @@ def make(
         render_mode: of the first environment: "human", "rgb_array" or "ansi".
 
     Raises:
-        UnusableEnvironment: there is no such environment, a library is missing, or no agent here can use its spaces.
+        UnusableEnvironment: there is no such environment, a library is missing, no agent here can use its spaces, or it
+            cannot be rendered like that.
+        FaultyEnvironment: what it begins with breaks the rules.
     """
     if num < 1 or (max_steps is not None and max_steps < 1):
         raise UnusableEnvironment(f"there are no {num} environments of {max_steps} steps")
@@ -49,7 +51,8 @@ def make(
         if vector is not None:
             return Vectorised(vector, seed, name=found.id, max_steps=limit, threshold=found.threshold)
     envs = [_one_of(found, render_mode if i == 0 else None) for i in range(num)]
-    return Loop(envs, seed, name=found.id, max_steps=limit, threshold=found.threshold)
+    with _usable(found.id) if render_mode else nullcontext():  # a window opens at the first reset
+        return Loop(envs, seed, name=found.id, max_steps=limit, threshold=found.threshold)
 
 
 class _Found(NamedTuple):
@@ -76,9 +79,11 @@ def _usable(env_id: str) -> Iterator[None]:
 
     try:
         yield
+    except (UnusableEnvironment, FaultyEnvironment):
+        raise
     except (DependencyNotInstalled, ImportError) as error:
         raise UnusableEnvironment(f"{env_id} needs a library that is not installed: {_line(error)}") from error
-    except (Error, TypeError, ValueError) as error:
+    except (Error, RuntimeError, TypeError, ValueError) as error:
         raise UnusableEnvironment(f"{env_id} cannot be made: {_line(error)}") from error
 
 

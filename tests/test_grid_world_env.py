@@ -286,3 +286,39 @@ def test_where_no_window_can_be_opened_is_one_clear_line() -> None:
         env.reset(seed=1)
     env.close()
     env.close()
+
+
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_a_saved_state_is_gone_on_from_exactly(mode) -> None:
+    def step(envs, rng):
+        over = envs._over
+        if mode is AutoresetMode.DISABLED and over.any():
+            envs.reset(options={"reset_mask": over.copy()})
+        return envs.step(rng.integers(4, size=5))
+
+    envs, other = (GridWorldVectorEnv(5, 12, "rooms", mode) for _ in range(2))
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        envs.get_state()
+    envs.reset(seed=3)
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        step(envs, rng)
+    state = envs.get_state()
+    other.set_state(state)
+    rngs = [np.random.default_rng(1) for _ in range(2)]
+    for _ in range(40):
+        for mine, theirs in zip(step(envs, rngs[0])[:4], step(other, rngs[1])[:4], strict=True):
+            assert np.array_equal(mine, theirs)
+    assert not np.array_equal(state["rng"], envs.rng), "what was saved is a copy"
+
+
+def test_a_state_of_other_grid_worlds_is_refused() -> None:
+    envs = GridWorldVectorEnv(3, world="rooms")
+    envs.reset(seed=0)
+    state = envs.get_state()
+    for wrong in ({}, {**state, "rng": state["rng"][:2]}, {**state, "steps": state["steps"].astype(np.int32)}):
+        with pytest.raises(ValueError, match="no state of 3 grid worlds"):
+            envs.set_state(wrong)
+    with pytest.raises(ValueError, match="another world: this one has 64 states"):
+        envs.set_state({**state, "states": np.array([0, 64, 1])})
+    assert all(np.array_equal(envs.get_state()[name], state[name]) for name in state)
