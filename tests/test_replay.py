@@ -475,14 +475,16 @@ def test_arrays_of_any_type_and_layout_are_taken_and_copied() -> None:
 @pytest.mark.skipif(not JIT, reason="nothing is compiled")
 def test_kernels_are_compiled_once_whatever_is_stored() -> None:
     for shape, dtype in (((4,), np.float32), ((1, 2, 2), np.uint8), ((), np.int64)):
-        for settings in ({"alpha": 0.5}, {"stack": 2}, {"num_actions": 0}):
+        for settings in ({"alpha": 0.5}, {"alpha": 1}, {"stack": 2}, {"num_actions": 0}):
             replay, stream = make(2, shape, dtype, 8, **settings), Stream(0, 2, shape, dtype, True)
             stream.observations.flags.writeable = False  # would be a type of its own
             stream.feed(replay)
             stream.observations.flags.writeable = True
             for _ in range(8):
                 stream.step(replay)
-            replay.update(replay.sample(3).indices, np.ones(3))
+            errors = np.ones(3, np.float32)
+            errors.flags.writeable = False
+            replay.update(replay.sample(3).indices.tolist(), errors)
     assert [len(kernel.signatures) for kernel in (module._add, module._sample, module._update)] == [1, 1, 1]
 
 
