@@ -1,0 +1,101 @@
+"""Catch: a ball falls, reflected by the side walls, and a paddle of two pixels should be where it lands.
+
+The dynamic task of Mnih et al. 2014 (arXiv 1406.6247). What the paper leaves open is as in a public variant of it
+(catch.py in github.com/samrudhdhirangrej/Recurrent-Model-of-Visual-Attention): the ball begins in a random column of
+row 0 and falls a row a step, at a random angle of 45 to 135 degrees, which makes -1 to 1 columns a step. The paddle
+begins at a random place of the bottom row and moves by at most a pixel a step. When the ball is in the bottom row, the
+game is over: 1 for a catch, else 0.
+
+A game takes height - 1 steps. Where that is at least width - 2, whoever knows the angle catches every ball.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from rlcore.jit import Array, njit
+from rlcore.rng import below, uniform
+
+__all__ = [
+    "BALL", "LEFT", "NUM_MOVES", "PADDLE", "RIGHT", "STAY", "TRAIL",
+    "Games", "begin", "caught", "draw", "empty", "pixel", "step",
+]  # fmt: skip
+
+LEFT, STAY, RIGHT = 0, 1, 2
+NUM_MOVES = 3
+PADDLE = 2
+"""Pixels; its place is its left one."""
+BALL, TRAIL = 255, 128
+"""How bright ball and paddle are drawn, and the ball's last place."""
+
+_NOWHERE = -1
+_COS_45 = math.cos(math.pi / 4)
+
+
+class Games(NamedTuple):
+    """n games."""
+
+    row: Array
+    """[n] int64: the ball's; 0 is the top."""
+    column: Array
+    """[n] float64: the ball's, between columns; ``pixel`` rounds it."""
+    slope: Array
+    """[n] float64: columns a step; its sign turns at the walls."""
+    last: Array
+    """[n] int64: the ball's pixel column a step before, -1 at the beginning."""
+    paddle: Array
+    """[n] int64: the paddle's left column."""
+
+
+def empty(n: int) -> Games:
+    """n games that have not begun."""
+    row, last, paddle = np.zeros(n, np.int64), np.full(n, _NOWHERE, np.int64), np.zeros(n, np.int64)
+    return Games(row, np.zeros(n), np.zeros(n), last, paddle)
+
+
+@njit
+def pixel(column: float) -> int:
+    """The pixel column in which a ball is seen: the nearest."""
+    return math.floor(column + 0.5)
+
+
+@njit
+def begin(games: Games, i: int, width: int, rng: Array) -> None:
+    """Begin game ``i``, in place: column, angle and paddle are drawn, in that order."""
+    games.row[i], games.last[i] = 0, _NOWHERE
+    games.column[i] = below(rng, i, width)
+    games.slope[i] = math.cos(math.pi * (0.25 + 0.5 * uniform(rng, i))) / _COS_45
+    games.paddle[i] = below(rng, i, width - PADDLE + 1)
+
+
+@njit
+def step(games: Games, i: int, move: int, height: int, width: int) -> bool:
+    """Move the paddle of game ``i`` and let the ball fall by a row, in place; whether it has reached the bottom row."""
+    games.paddle[i] = min(max(games.paddle[i] + move - STAY, 0), width - PADDLE)
+    games.last[i] = pixel(games.column[i])
+    column = games.column[i] + games.slope[i]
+    if column < 0.0 or column > width - 1.0:
+        column = -column if column < 0.0 else 2.0 * (width - 1.0) - column
+        games.slope[i] = -games.slope[i]
+    games.column[i] = column
+    games.row[i] += 1
+    return games.row[i] == height - 1
+
+
+@njit
+def caught(games: Games, i: int) -> bool:
+    """Whether the paddle is in the ball's column."""
+    return 0 <= pixel(games.column[i]) - games.paddle[i] < PADDLE
+
+
+@njit
+def draw(games: Games, i: int, trail: bool, canvas: Array) -> None:
+    """Draw game ``i`` on ``canvas`` ([H, W] uint8, out), with the ball's last place where a ``trail`` is wanted."""
+    canvas[:] = 0
+    bottom = canvas.shape[0] - 1
+    for k in range(PADDLE):
+        canvas[bottom, games.paddle[i] + k] = BALL
+    if trail and games.last[i] != _NOWHERE:
+        canvas[games.row[i] - 1, games.last[i]] = TRAIL
+    canvas[games.row[i], pixel(games.column[i])] = BALL

@@ -1,0 +1,192 @@
+"""Catch: a ball's way by hand, every ball caught by whoever knows its angle, and the environments."""
+
+import warnings
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from games.catch import rules
+from games.catch.env import IDS, CatchEnv, CatchVectorEnv
+from games.catch.views import FullCatch
+from tests.gym_help import rollout, same
+
+
+def placed(column: float, slope: float, paddle: int) -> rules.Games:
+    games = rules.empty(1)
+    games.column[0], games.slope[0], games.paddle[0] = column, slope, paddle
+    return games
+
+
+def way(games: rules.Games, moves: list[int], height: int, width: int) -> list[tuple]:
+    """Row, pixel and paddle after each step, until the game is over."""
+    found = []
+    for move in moves:
+        over = rules.step(games, 0, move, height, width)
+        found.append((int(games.row[0]), int(rules.pixel(games.column[0])), int(games.paddle[0])))
+        if over:
+            break
+    return found
+
+
+# --- rules -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.nojit
+def test_a_ball_falls_a_row_a_step_and_the_nearest_column_shows_it() -> None:
+    """2, 2.4, 2.8, 3.2, 3.6: seen in columns 2, 3, 3 and 4; the paddle walks and stops at the wall."""
+    games = placed(2.0, 0.4, 1)
+    assert way(games, [rules.LEFT, rules.LEFT, rules.RIGHT, rules.STAY, rules.STAY], 5, 6) == [
+        (1, 2, 0), (2, 3, 0), (3, 3, 1), (4, 4, 1),
+    ]  # fmt: skip
+    assert not rules.caught(games, 0)
+
+
+@pytest.mark.nojit
+def test_walls_reflect_the_ball_at_the_middle_of_the_outermost_columns() -> None:
+    """To the left 0.75 a step: 1, 0.25, then -0.5 is 0.5, 1.25; to the right 3.5, then 4.25 of 4 is 3.75, 3.0."""
+    left, right = placed(1.0, -0.75, 0), placed(2.75, 0.75, 3)
+    columns = [[], []]
+    for _ in range(3):
+        for games, found in zip((left, right), columns, strict=True):
+            rules.step(games, 0, rules.STAY, 9, 5)
+            found.append(float(games.column[0]))
+    assert columns == [[0.25, 0.5, 1.25], [3.5, 3.75, 3.0]]
+    assert (float(left.slope[0]), float(right.slope[0])) == (0.75, -0.75)
+    for steep in (1.0, -1.0):  # at 45 degrees from the wall itself
+        games = placed(4.0 if steep > 0 else 0.0, steep, 0)
+        rules.step(games, 0, rules.STAY, 9, 5)
+        assert float(games.column[0]) == (3.0 if steep > 0 else 1.0)
+
+
+@pytest.mark.nojit
+def test_the_paddle_is_two_pixels_and_reaches_both_walls() -> None:
+    for paddle, caught in ((1, False), (2, True), (3, True), (4, False)):
+        games = placed(3.4, 0.0, paddle)
+        assert rules.caught(games, 0) == caught
+    games = placed(0.0, 0.0, 2)
+    way(games, [rules.RIGHT] * 4, 9, 5)
+    assert int(games.paddle[0]) == 3
+
+
+@pytest.mark.nojit
+def test_a_frame_shows_ball_paddle_and_where_the_ball_was() -> None:
+    games, canvas = placed(2.0, -0.6, 3), np.ones((4, 5), np.uint8)
+    rules.draw(games, 0, True, canvas)
+    assert canvas.tolist() == [[0, 0, 255, 0, 0], [0] * 5, [0] * 5, [0, 0, 0, 255, 255]]
+    rules.step(games, 0, rules.LEFT, 4, 5)
+    rules.draw(games, 0, True, canvas)
+    assert canvas.tolist() == [[0, 0, 128, 0, 0], [0, 255, 0, 0, 0], [0] * 5, [0, 0, 255, 255, 0]]
+    rules.draw(games, 0, False, canvas)
+    assert canvas.tolist() == [[0] * 5, [0, 255, 0, 0, 0], [0] * 5, [0, 0, 255, 255, 0]]
+
+
+# --- how well it can be played ---------------------------------------------------------------------------------------
+
+
+def every_start(side: int, angles: int) -> FullCatch:
+    """A game for each column, each place of the paddle, and angles all over the range: [column, paddle, angle]."""
+    columns, paddles = np.arange(side), np.arange(side - rules.PADDLE + 1)
+    slopes = np.cos(np.pi * (0.25 + 0.5 * (np.arange(angles) + 0.5) / angles)) / np.cos(np.pi / 4)
+    column, paddle, slope = (grid.ravel() for grid in np.meshgrid(columns, paddles, slopes, indexing="ij"))
+    episodes = FullCatch(len(column), side, side)
+    games = episodes.games
+    games.column[:], games.paddle[:], games.slope[:] = column, paddle, slope
+    return episodes
+
+
+def landing(games: rules.Games, side: int) -> np.ndarray:
+    """The pixel in which each ball will land, by unfolding its way: reflections are those of a saw tooth."""
+    far = (games.column + games.slope * (side - 1 - games.row)) % (2 * (side - 1))
+    return np.floor(np.minimum(far, 2 * (side - 1) - far) + 0.5).astype(int)
+
+
+@pytest.mark.parametrize("side", [12, 24])
+def test_whoever_knows_the_angle_catches_every_ball_and_the_blind_one_in_twelve(side) -> None:
+    """From every column and place of the paddle. A pixel at a wall is as wide as half of another, so that two pixels of
+    s at a random place have (2 - 1 / (s - 1)) / (s - 1) of the balls: 8.5 % for 24, as was once measured elsewhere.
+    """
+    seeing, blind = every_start(side, 40), every_start(side, 40)
+    live = np.ones(seeing.num, bool)
+    for _ in range(side - 1):
+        there = landing(seeing.games, side) - seeing.games.paddle
+        moves = np.where(there < 0, rules.LEFT, np.where(there > 1, rules.RIGHT, rules.STAY))
+        assert not seeing.terminated.any()
+        seeing.step(moves, live)
+        blind.step(np.full(blind.num, rules.STAY), live)
+    assert seeing.terminated.all()
+    assert seeing.rewards.all()
+    caught = blind.rewards.reshape(side, side - 1, 40).mean((0, 2))
+    assert caught.mean() == pytest.approx((2 - 1 / (side - 1)) / (side - 1), abs=0.001)
+    assert caught.max() < 1.1 * caught.mean(), "no place is much better than another"
+
+
+# --- environments ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_gymnasium_finds_nothing_wrong(name) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(gymnasium.make(name, render_mode="rgb_array").unwrapped)
+
+
+@pytest.mark.parametrize("mode", AutoresetMode)
+@pytest.mark.parametrize("name", IDS)
+def test_many_are_as_many_single_ones_in_every_autoreset_mode_and_go_on_bit_for_bit(name, mode) -> None:
+    """Observations, rewards, flags and infos, key by key; and from a state kept halfway, in other environments."""
+    make = [lambda: gymnasium.make(name, height=6).unwrapped] * 4
+    ours = gymnasium.make_vec(name, 4, height=6, autoreset_mode=mode)
+    ours.action_space.seed(1)
+    actions = [ours.action_space.sample() for _ in range(30)]
+    theirs = rollout(SyncVectorEnv(make, autoreset_mode=mode), actions)
+    first = rollout(ours, actions[:17])
+    kept = ours.get_state()
+    second = rollout(ours, actions[17:], seed=None)
+    assert same(first + second, theirs)
+    other = gymnasium.make_vec(name, 4, height=6, autoreset_mode=mode)
+    other.set_state(kept)
+    assert same(rollout(other, actions[17:], seed=None), second)
+
+
+def test_the_same_seed_gives_the_same_games_and_another_one_others() -> None:
+    starts = [CatchVectorEnv(50).reset(seed=seed)[0] for seed in (1, 1, 2)]
+    assert np.array_equal(starts[0], starts[1])
+    assert not np.array_equal(starts[0], starts[2])
+    assert len({start.tobytes() for start in starts[0]}) > 40, "and each copy has a game of its own"
+
+
+def test_what_is_asked_wrongly_is_one_clear_line() -> None:
+    fresh = CatchEnv()
+    for make, error, message in (
+        (lambda: CatchEnv(height=2), ValueError, "a canvas of 2 x 12 is too small: 3 x 3 is the least"),
+        (lambda: CatchEnv(render_mode="human"), ValueError, "there is no render mode 'human'; there are ansi, rgb_arr"),
+        (lambda: CatchVectorEnv(0), ValueError, "there are no 0 environments"),
+        (lambda: fresh.step(3), ValueError, "actions must be 1 whole numbers from 0 to 2"),
+        (lambda: fresh.step(0.5), ValueError, "actions must be 1 whole numbers"),
+        (lambda: fresh.step(0), gymnasium.error.ResetNeeded, "reset the environment before a step"),
+        (lambda: CatchVectorEnv(2).step(np.zeros(2, int)), gymnasium.error.ResetNeeded, "before the first step"),
+        (lambda: CatchVectorEnv(2).reset(seed=[1]), ValueError, "there are 2 environments, but 1 seeds"),
+        (lambda: CatchVectorEnv(2).set_state({}), ValueError, "'over' of the state must be 2 bools"),
+        (
+            lambda: CatchVectorEnv(2).set_state(CatchVectorEnv(2, 5).get_state()),
+            ValueError,
+            r"'observations' of the state is uint8 \[2, 5, 12\], but here it is uint8 \[2, 12, 12\]",
+        ),
+    ):
+        with pytest.raises(error, match=message):
+            make()
+
+
+def test_the_screen_is_seen_as_text_and_as_pixels() -> None:
+    env = CatchEnv(3, 4, "ansi")
+    env.episodes.games.column[0], env.episodes.games.paddle[0] = 1, 2
+    rules.draw(env.episodes.games, 0, True, env.episodes.observations[0])
+    assert env.render() == "+--------+\n|  @@    |\n|        |\n|    @@@@|\n+--------+\n"
+    env.render_mode = "rgb_array"
+    pixels = env.render()
+    assert (pixels.shape, pixels.dtype, pixels[8, 24].tolist(), pixels[8, 8].tolist()) == (
+        (48, 64, 3), np.uint8, [255] * 3, [0] * 3,
+    )  # fmt: skip
