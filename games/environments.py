@@ -223,7 +223,13 @@ class EpisodesVectorEnv(VectorEnv[Any, Any, Any]):
         return final | {"final_info": self._info(done), "_final_info": done.copy()}
 
     def get_state(self) -> dict[str, Array]:
-        """Copies of all that decides what comes next, generators included: arrays by name."""
+        """Copies of all that decides what comes next, generators included: arrays by name.
+
+        Raises:
+            gymnasium.error.ResetNeeded: no episode has begun yet.
+        """
+        if not self._begun:
+            raise gymnasium.error.ResetNeeded("reset the environments before their state is asked for")
         return self.episodes.get_state() | {"over": self._over.copy()}
 
     def set_state(self, state: Mapping[str, Array]) -> None:

@@ -159,7 +159,8 @@ def test_the_same_seed_gives_the_same_games_and_another_one_others() -> None:
 
 
 def test_what_is_asked_wrongly_is_one_clear_line() -> None:
-    fresh = CatchEnv()
+    fresh, small = CatchEnv(), CatchVectorEnv(2, 5)
+    small.reset(seed=1)
     for make, error, message in (
         (lambda: CatchEnv(height=2), ValueError, "a canvas of 2 x 12 is too small: 3 x 3 is the least"),
         (lambda: CatchEnv(render_mode="human"), ValueError, "there is no render mode 'human'; there are ansi, rgb_arr"),
@@ -169,9 +170,10 @@ def test_what_is_asked_wrongly_is_one_clear_line() -> None:
         (lambda: fresh.step(0), gymnasium.error.ResetNeeded, "reset the environment before a step"),
         (lambda: CatchVectorEnv(2).step(np.zeros(2, int)), gymnasium.error.ResetNeeded, "before the first step"),
         (lambda: CatchVectorEnv(2).reset(seed=[1]), ValueError, "there are 2 environments, but 1 seeds"),
+        (lambda: CatchVectorEnv(2).get_state(), gymnasium.error.ResetNeeded, "before their state is asked for"),
         (lambda: CatchVectorEnv(2).set_state({}), ValueError, "'over' of the state must be 2 bools"),
         (
-            lambda: CatchVectorEnv(2).set_state(CatchVectorEnv(2, 5).get_state()),
+            lambda: CatchVectorEnv(2).set_state(small.get_state()),
             ValueError,
             r"'observations' of the state is uint8 \[2, 5, 12\], but here it is uint8 \[2, 12, 12\]",
         ),

@@ -1,10 +1,18 @@
 """Catch: a ball falls, reflected by the side walls, and a paddle of two pixels should be where it lands.
 
-The dynamic task of Mnih et al. 2014 (arXiv 1406.6247). What the paper leaves open is as in a public variant of it
-(catch.py in github.com/samrudhdhirangrej/Recurrent-Model-of-Visual-Attention): the ball begins in a random column of
-row 0 and falls a row a step, at a random angle of 45 to 135 degrees, which makes -1 to 1 columns a step. The paddle
-begins at a random place of the bottom row and moves by at most a pixel a step. When the ball is in the bottom row, the
-game is over: 1 for a catch, else 0.
+The dynamic task of Mnih et al. 2014 (arXiv 1406.6247). The ball begins in a random column of row 0 and falls a row a
+step, at a random angle of 45 to 135 degrees, which makes -1 to 1 columns a step. The paddle begins at a random place of
+the bottom row and moves by at most a pixel a step. When the ball is in the bottom row, the game is over: 1 for a catch,
+else 0.
+
+What the paper leaves open is as in catch.py of github.com/samrudhdhirangrej/Recurrent-Model-of-Visual-Attention, but:
+
+1. The walls are mirrors in the middle of the outermost columns; there a ball that leaves the screen is drawn at the
+   wall, and comes back the way it went.
+2. A ball between two columns is seen in the nearest, there in the left one.
+
+Both make the game the same seen in a mirror. Blind play catches 8.5 % instead of 8.2 % on 24 x 24, the best column
+8.7 % instead of 9.5 % (a million balls each).
 
 A game takes height - 1 steps. Where that is at least width - 2, whoever knows the angle catches every ball.
 """
