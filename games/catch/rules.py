@@ -12,7 +12,7 @@ What the paper leaves open is as in catch.py of github.com/samrudhdhirangrej/Rec
 2. A ball between two columns is seen in the nearest, there in the left one.
 
 Both make the game the same seen in a mirror. Blind play catches 8.5 % instead of 8.2 % on 24 x 24, the best column
-8.7 % instead of 9.5 % (a million balls each).
+8.7 % instead of 9.5 % (two million balls each).
 
 A game takes height - 1 steps. Where that is at least width - 2, whoever knows the angle catches every ball.
 """
@@ -35,7 +35,7 @@ NUM_MOVES = 3
 PADDLE = 2
 """Pixels; its place is its left one."""
 BALL, TRAIL = 255, 128
-"""How bright ball and paddle are drawn, and the ball's last place."""
+"""How bright ball and paddle are drawn, and the way that the ball has come."""
 
 _NOWHERE = -1
 _COS_45 = math.cos(math.pi / 4)
@@ -69,11 +69,18 @@ def pixel(column: float) -> int:
 
 
 @njit
-def begin(games: Games, i: int, width: int, rng: Array) -> None:
-    """Begin game ``i``, in place: column, angle and paddle are drawn, in that order."""
+def begin(games: Games, i: int, width: int, angles: int, rng: Array) -> None:
+    """Begin game ``i``, in place: column, angle and paddle are drawn, in that order.
+
+    Args:
+        angles: of how many, evenly spread from 45 to 135 degrees, the ball has one; 0 = any.
+    """
     games.row[i], games.last[i] = 0, _NOWHERE
     games.column[i] = below(rng, i, width)
-    games.slope[i] = math.cos(math.pi * (0.25 + 0.5 * uniform(rng, i))) / _COS_45
+    share = uniform(rng, i)
+    if angles > 0:
+        share = math.floor(share * angles) / max(angles - 1, 1)
+    games.slope[i] = math.cos(math.pi * (0.25 + 0.5 * share)) / _COS_45
     games.paddle[i] = below(rng, i, width - PADDLE + 1)
 
 
@@ -99,11 +106,16 @@ def caught(games: Games, i: int) -> bool:
 
 @njit
 def draw(games: Games, i: int, trail: bool, canvas: Array) -> None:
-    """Draw game ``i`` on ``canvas`` ([H, W] uint8, out), with the ball's last place where a ``trail`` is wanted."""
-    canvas[:] = 0
+    """Draw game ``i`` on ``canvas`` ([H, W] uint8, in place), which holds its last frame where it is not the first.
+
+    With a ``trail``, all the way that the ball has come stays to be seen.
+    """
     bottom = canvas.shape[0] - 1
+    if games.row[i] == 0:
+        canvas[:] = 0
+    else:
+        canvas[games.row[i] - 1, games.last[i]] = TRAIL if trail else 0
+        canvas[bottom] = 0
     for k in range(PADDLE):
         canvas[bottom, games.paddle[i] + k] = BALL
-    if trail and games.last[i] != _NOWHERE:
-        canvas[games.row[i] - 1, games.last[i]] = TRAIL
     canvas[games.row[i], pixel(games.column[i])] = BALL
