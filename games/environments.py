@@ -119,11 +119,12 @@ class EpisodesVectorEnv(VectorEnv[Any, Any, Any]):
 
     Args:
         episodes: the task, as many copies as there are environments.
+        max_episode_steps: steps after which an episode is truncated; none = no limit, as every one ends by itself.
         autoreset_mode: any of Gymnasium's, by itself or by its name; ``metadata["autoreset_mode"]`` says which.
         render_mode: as for ``EpisodesEnv``.
 
     Raises:
-        ValueError: there is no such mode.
+        ValueError: there is no such mode or limit.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 # as in Gymnasium
@@ -135,17 +136,21 @@ class EpisodesVectorEnv(VectorEnv[Any, Any, Any]):
     def __init__(
         self,
         episodes: Episodes,
+        max_episode_steps: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
         _check_render_mode(render_mode)
+        if max_episode_steps is not None and max_episode_steps < -1:
+            raise ValueError(f"there are no episodes of {max_episode_steps} steps")
+        self.max_episode_steps = max_episode_steps
         self.mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.mode}  # of this one, not the class
         self.episodes, self.num_envs, self.render_mode = episodes, episodes.num, render_mode
         self.single_observation_space, self.single_action_space = _spaces(episodes)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._over = np.ones(self.num_envs, np.bool_)
+        self._over, self._steps = np.ones(self.num_envs, np.bool_), np.zeros(self.num_envs, np.int64)
         self._seeded = self._begun = False
 
     def reset(
@@ -160,10 +165,14 @@ class EpisodesVectorEnv(VectorEnv[Any, Any, Any]):
             chosen = self._checked_mask(options["reset_mask"])
         super().reset(seed=seed if isinstance(seed, int) else None)
         self._seed(seed)
-        self.episodes.begin(chosen)
-        self._over[chosen] = False
+        self._begin(chosen)
         self._begun = True
         return self.episodes.observations.copy(), self._info(chosen)
+
+    def _begin(self, chosen: Array) -> None:
+        self.episodes.begin(chosen)
+        self._steps[chosen] = 0
+        self._over[chosen] = False  # last, as it may be what has chosen
 
     def _checked_mask(self, mask: Any) -> Array:
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
@@ -194,18 +203,20 @@ class EpisodesVectorEnv(VectorEnv[Any, Any, Any]):
         if self.mode == AutoresetMode.DISABLED and self._over.any():
             first = int(self._over.argmax())
             raise gymnasium.error.ResetNeeded(f"environment {first} is at its end: reset it with a reset_mask")
+        live, limit = ~self._over, self.max_episode_steps or 0
         if self.mode == AutoresetMode.NEXT_STEP:
-            self.episodes.begin(self._over)
-        self.episodes.step(chosen, ~self._over)
-        self._over = self.episodes.terminated.copy()
+            self._begin(self._over)
+        self.episodes.step(chosen, live)
+        rewards, terminated = self.episodes.rewards.copy(), self.episodes.terminated.copy()
+        self._steps += live
+        truncated = live & (self._steps >= limit) if limit > 0 else np.zeros_like(live)
+        self._over = terminated | truncated
         final = {}
         if self.mode == AutoresetMode.SAME_STEP and self._over.any():
             final = self._final_info(self._over)
-            self.episodes.begin(self._over)
-            self._over = np.zeros(self.num_envs, np.bool_)
+            self._begin(self._over)
         info = self._info(np.ones(self.num_envs, np.bool_)) | final
-        rewards, terminated = self.episodes.rewards.copy(), self.episodes.terminated.copy()
-        return self.episodes.observations.copy(), rewards, terminated, np.zeros(self.num_envs, np.bool_), info
+        return self.episodes.observations.copy(), rewards, terminated, truncated, info
 
     def _info(self, known: Array) -> dict[str, Any]:
         """What the environments ``known`` ([n] bool) tell; zeros for others."""
@@ -230,7 +241,7 @@ class EpisodesVectorEnv(VectorEnv[Any, Any, Any]):
         """
         if not self._begun:
             raise gymnasium.error.ResetNeeded("reset the environments before their state is asked for")
-        return self.episodes.get_state() | {"over": self._over.copy()}
+        return self.episodes.get_state() | {"over": self._over.copy(), "steps": self._steps.copy()}
 
     def set_state(self, state: Mapping[str, Array]) -> None:
         """Go on from what ``get_state`` gave, bit for bit, in this process or another.
@@ -238,11 +249,7 @@ class EpisodesVectorEnv(VectorEnv[Any, Any, Any]):
         Raises:
             ValueError: it is not the state of environments like these; they are then as they were.
         """
-        over = state.get("over")
-        if over is None or (over.shape, over.dtype) != (self._over.shape, self._over.dtype):
-            raise ValueError(f"'over' of the state must be {self.num_envs} bools")
-        self.episodes.set_state(state)
-        self._over = over.copy()
+        self.episodes.set_state(state, {"over": self._over, "steps": self._steps})
         self._seeded = self._begun = True
 
     def render(self) -> tuple[Any, ...] | None:

@@ -85,16 +85,15 @@ class Episodes(ABC):
 
     def get_state(self) -> dict[str, Array]:
         """Copies of all that decides what comes next, generators included."""
-        everything = self.arrays() | {"rng": self.rng, "observations": self.observations}
-        return {name: array.copy() for name, array in everything.items()}
+        return {name: array.copy() for name, array in self._everything().items()}
 
-    def set_state(self, state: Mapping[str, Array]) -> None:
-        """Go on from what ``get_state`` gave.
+    def set_state(self, state: Mapping[str, Array], more: Mapping[str, Array] | None = None) -> None:
+        """Go on from what ``get_state`` gave; arrays of ``more`` are filled from the state as well.
 
         Raises:
             ValueError: it is not the state of episodes like these; they are then as they were.
         """
-        mine = self.arrays() | {"rng": self.rng, "observations": self.observations}
+        mine = self._everything() | dict(more or {})
         for name, array in mine.items():
             if name not in state:
                 raise ValueError(f"the state lacks {name!r}")
@@ -105,3 +104,6 @@ class Episodes(ABC):
                 )
         for name, array in mine.items():
             array[...] = state[name]
+
+    def _everything(self) -> dict[str, Array]:
+        return self.arrays() | {"rng": self.rng, "observations": self.observations}

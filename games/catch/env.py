@@ -40,12 +40,13 @@ class CatchVectorEnv(EpisodesVectorEnv):
     def __init__(
         self,
         num_envs: int = 1,
+        max_episode_steps: int | None = None,
         retina: bool = False,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
         **settings: Any,
     ) -> None:
-        super().__init__(_episodes(num_envs, retina, settings), autoreset_mode, render_mode)
+        super().__init__(_episodes(num_envs, retina, settings), max_episode_steps, autoreset_mode, render_mode)
 
 
 IDS: dict[str, dict[str, Any]] = {

@@ -31,11 +31,12 @@ class GlimpseVectorEnv(EpisodesVectorEnv):
     def __init__(
         self,
         num_envs: int = 1,
+        max_episode_steps: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
         **settings: Any,
     ) -> None:
-        super().__init__(Glimpses(num_envs, **settings), autoreset_mode, render_mode)
+        super().__init__(Glimpses(num_envs, **settings), max_episode_steps, autoreset_mode, render_mode)
 
 
 IDS: dict[str, dict[str, Any]] = {
