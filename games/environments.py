@@ -69,8 +69,8 @@ class EpisodesEnv(gymnasium.Env[Any, Any]):
         _check_render_mode(render_mode)
         self.episodes, self.render_mode = episodes, render_mode
         self.observation_space, self.action_space = _spaces(episodes)
-        self._live = np.ones(1, np.bool_)
-        self._seeded = self._over = False
+        self._live, self._over = np.ones(1, np.bool_), np.zeros(1, np.bool_)
+        self._seeded = False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode; the same seed gives the same episodes as in the vector environment."""
@@ -79,7 +79,7 @@ class EpisodesEnv(gymnasium.Env[Any, Any]):
             seed = int(self.np_random.integers(1 << 62))
         self.episodes.seed([seed])
         self.episodes.begin(self._live)
-        self._seeded, self._over = True, False
+        self._seeded, self._over[:] = True, False
         return self._shown()
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -91,15 +91,34 @@ class EpisodesEnv(gymnasium.Env[Any, Any]):
         """
         alone = tuple(np.asarray(part)[None] for part in action) if self.episodes.free_eye else np.asarray(action)[None]
         actions = _checked(alone, self.episodes)
-        if self._over or not self._seeded:
+        if self._over[0] or not self._seeded:
             raise gymnasium.error.ResetNeeded("reset the environment before a step")
         self.episodes.step(actions, self._live)
-        self._over = bool(self.episodes.terminated[0])
+        self._over[:] = self.episodes.terminated
         observation, info = self._shown()
-        return observation, float(self.episodes.rewards[0]), self._over, False, info
+        return observation, float(self.episodes.rewards[0]), bool(self._over[0]), False, info
 
     def _shown(self) -> tuple[Any, dict[str, Any]]:
         return self.episodes.observations[0].copy(), {name: value[0] for name, value in self.episodes.info().items()}
+
+    def get_state(self) -> dict[str, Array]:
+        """Copies of all that decides what comes next, the generator included: arrays by name.
+
+        Raises:
+            gymnasium.error.ResetNeeded: no episode has begun yet.
+        """
+        if not self._seeded:
+            raise gymnasium.error.ResetNeeded("reset the environment before its state is asked for")
+        return self.episodes.get_state() | {"over": self._over.copy()}
+
+    def set_state(self, state: Mapping[str, Array]) -> None:
+        """Go on from what ``get_state`` gave, bit for bit.
+
+        Raises:
+            ValueError: it is not the state of an environment like this; it is then as it was.
+        """
+        self.episodes.set_state(state, {"over": self._over})
+        self._seeded = True
 
     def render(self) -> Any:
         """The canvas, by the render mode."""

@@ -191,6 +191,16 @@ def test_many_are_as_many_single_ones_in_every_autoreset_mode_and_go_on_bit_for_
     assert same(rollout(other, actions[17:], seed=None), second)
 
 
+def test_a_single_environment_goes_on_from_a_state_too() -> None:
+    one, other = (gymnasium.make("rlcore/CatchRetina-v0").unwrapped for _ in range(2))
+    one.reset(seed=4)
+    one.step(7)
+    other.set_state(one.get_state())
+    steps = [[env.step(k % 15) for k in range(22)] + [env.reset()] for env in (one, other)]
+    assert same(*steps)
+    assert steps[0][-2][2], "the last step of a game"
+
+
 def test_the_same_seed_gives_the_same_games_and_another_one_others() -> None:
     starts = [CatchVectorEnv(50).reset(seed=seed)[0] for seed in (1, 1, 2)]
     assert np.array_equal(starts[0], starts[1])

@@ -193,11 +193,15 @@ def test_many_are_as_many_single_ones_in_every_autoreset_mode_and_go_on_bit_for_
 
 
 def test_what_is_asked_wrongly_is_one_clear_line() -> None:
+    late = GlimpseVectorEnv(2, split="test")
+    late.reset(seed=1)
+    late.episodes.begin_with(np.full(2, 1200), np.ones(2, bool))
     for make, message in (
         (lambda: GlimpseEnv(side=7), "there are no 6 glimpses of a canvas of 7 pixels with 4 pieces of 3: a glimpse"),
         (lambda: GlimpseEnv(piece=9), "a piece has 1 to 8 pixels"),
         (lambda: GlimpseEnv(split="all"), "there is no split 'all'; there are train, validation, test"),
         (lambda: GlimpseVectorEnv(0), "there are no 0 environments"),
+        (lambda: GlimpseVectorEnv(2).set_state(late.get_state()), "of another split: this one has 1078 canvases"),
         (lambda: GlimpseEnv().step((10, [0, 0])), "actions must be 1 whole numbers from 0 to 9"),
     ):
         with pytest.raises(ValueError, match=message):

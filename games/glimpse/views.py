@@ -1,5 +1,7 @@
 """Many canvases with a digit each, seen through a retina: look about, and say which digit it is."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from games.episodes import Actions
@@ -114,6 +116,13 @@ class Glimpses(RetinaEpisodes):
 
     def info(self) -> dict[str, Array]:
         return {"label": self.labels}
+
+    def set_state(self, state: Mapping[str, Array], more: Mapping[str, Array] | None = None) -> None:
+        """See ``Episodes``; a state of another split is refused, too, where it names images that this one lacks."""
+        which = state.get("which", self.which)
+        if which.size and not 0 <= which.min() <= which.max() < self.num_canvases:
+            raise ValueError(f"it is a state of another split: this one has {self.num_canvases} canvases")
+        super().set_state(state, more)
 
     def arrays(self) -> dict[str, Array]:
         return super().arrays() | {"which": self.which, "taken": self.taken}
