@@ -94,9 +94,11 @@ class Display:
     def state(self, seed: int, state: State) -> None:
         """A seed starts, ends ..."""
         one = self._seeds[seed]
-        one.state = state
+        before, one.state = one.state, state
         if state == "done":
             one.progress = one.progress._replace(steps=max(one.progress.steps, one.progress.total))
+        if self.plain and state in ("done", "stopped") and before == "trains":
+            self.line(f"seed {seed}: {state} after {one.progress.steps:,} steps")
         self.update()
 
     def progress(self, progress: Progress) -> None:
@@ -144,16 +146,10 @@ class Display:
         words += [f"{clock(time.monotonic() - self._began)} so far", *([f"{clock(left)} left"] if left > 0 else [])]
         notes = "training: return of the last episodes, exploring; evaluation: greedy"
         shown = self._chosen(max(1, height - 6))
-        lines = [
-            Text(f" {self._title}", "bold"),
-            _table(shown, width),
-            Text(f" {', '.join(words)}"),
-            Text(f" {notes}", "dim"),
-        ]
-        for line in lines:
-            if isinstance(line, Text):
-                line.truncate(max(1, width - 1), overflow="ellipsis")
-        return Group(*lines)
+        title, counts, key = Text(f" {self._title}", "bold"), Text(f" {', '.join(words)}"), Text(f" {notes}", "dim")
+        for line in (title, counts, key):
+            line.truncate(max(1, width - 1), overflow="ellipsis")
+        return Group(title, _table(shown, width), counts, key)
 
     def _chosen(self, most: int) -> Mapping[int, _Seed]:
         """The seeds to show: all of them, or those of which there is most to see."""
