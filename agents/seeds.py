@@ -330,7 +330,9 @@ def _conclude(config: "Training", crew: _Crew) -> None:
         lines += [results.table(found), ""]
     if missing:
         lines += [f"Not finished: {_named(missing)}. What was saved is kept; the same command goes on from there.", ""]
-    lines += [f"What lies in {folder}", *_rows(_contents(folder, _draw(folder, found), found)), ""]
+    if no_picture := _draw(config, folder, found):
+        lines += [no_picture, ""]
+    lines += [f"What lies in {folder}", *_rows(_contents(folder)), ""]
     lines += ["How to go on", *_rows(_next(config, folder, found, bool(missing)))]
     results.show("\n" + "\n".join(lines))
 
@@ -340,17 +342,25 @@ def _rows(rows: list[tuple[str, str]]) -> list[str]:
     return [f"  {name:<{width}}  {text}" for name, text in rows]
 
 
-def _draw(folder: Path, found: list[Result]) -> str:
-    """Draw the picture; why not, where that cannot be."""
+def _draw(config: "Training", folder: Path, found: list[Result]) -> str:
+    """Draw the picture; where that cannot be, a line that says why."""
+    try:
+        from agents.curves import draw
+
+        draw(folder, f"{config.agent} on {config.env}", found)
+    except ModuleNotFoundError as error:
+        return f"No picture: the package {error.name} is not installed."
+    except OSError as error:
+        return f"No picture: {folder} cannot be written ({error.strerror})."
     return ""
 
 
-def _contents(folder: Path, no_picture: str, found: list[Result]) -> list[tuple[str, str]]:
+def _contents(folder: Path) -> list[tuple[str, str]]:
     """What is there, and what it is for."""
     rows = [
-        ("results.json", "what all seeds came to, with settings and versions"),
+        (results.SUMMARY, "what all seeds came to, with settings and versions"),
         ("curves.png", "learning curves as a picture"),
-        ("seed-*", "each seed: checkpoints, result.json, metrics.jsonl, TensorBoard's files"),
+        ("seed-*", "of each seed: checkpoints, result.json, metrics.jsonl, TensorBoard's files"),
     ]
     return [(name, text) for name, text in rows if any(folder.glob(name))]
 
