@@ -134,10 +134,11 @@ def _panel(axes: "Axes", title: str, unit: str, curves: Sequence[Curve], levels:
     axes.text(0, 1.025, unit, transform=axes.transAxes, fontsize=9, color=GREY)
     axes.tick_params(labelleft=True)
     labels, alone = list(levels), len(curves) == 1
+    width, alpha = (2.0, 1.0) if alone else (0.9, 0.6 if len(curves) <= _MOST_NAMED else 0.4)
     colours = COLOURS[:1] if alone else COLOURS[1:] if len(curves) <= _MOST_NAMED else (GREY,)
     for curve, colour in zip(curves, cycle(colours), strict=False):
         thin = _thinned(curve)
-        _line(axes, thin.steps, thin.values, colour, 2.0 if alone else 0.9, 1.0 if alone else 0.6)
+        _line(axes, thin.steps, thin.values, colour, width, alpha)
         if len(curves) <= _MOST_NAMED:
             labels.append((float(thin.values[-1]), f"seed {curve.seed}: {_short(thin.values[-1])}", colour))
     if len(curves) > 1:

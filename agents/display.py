@@ -224,18 +224,19 @@ def _whole(value: float) -> str:
 
 
 def _table(seeds: Mapping[int, _Seed], width: int) -> "Table":
-    """A row a seed; the bar goes where there is no room for it."""
+    """A row a seed; where there is little room, without a bar, and with a percentage instead of numbers of steps."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=True, padding=(0, 1), header_style="cyan")
-    has_bar = width >= 72 + _BAR
+    has_bar, is_narrow = width >= 72 + _BAR, width < 72
     for name in ("seed", *(["progress"] if has_bar else []), "steps", "training", "evaluation", "steps/s", "time left"):
         table.add_column(name, justify="left" if name == "progress" else "right", no_wrap=True)
     for seed, one in seeds.items():
         p, left = one.progress, seconds_left([one.progress], 0)
         last = clock(left) if one.state == "trains" and math.isfinite(left) else one.state
         bar = [_bar(p.steps / max(1, p.total), one.state)] if has_bar else []
-        cells = [f"{p.steps:,} of {p.total:,}", _return(p.training), _return(p.evaluation), _whole(p.steps_per_second)]
+        done = f"{p.steps / max(1, p.total):.0%}".replace("%", " %") if is_narrow else f"{p.steps:,} of {p.total:,}"
+        cells = [done, _return(p.training), _return(p.evaluation), _whole(p.steps_per_second)]
         table.add_row(str(seed), *bar, *cells, last, style=_STYLES.get(one.state, ""))
     return table
 

@@ -2,7 +2,7 @@
 
     {"steps": 120}  in seed-S/state.json, a result in seed-S/result.json
 
-The environment's name says how: "crash-2" kills the process of seed 2, "error" makes every seed fail.
+The environment's name says how: "killed-2,error-3" kills the process of seed 2, "settings" makes every seed fail.
 """
 
 import ctypes
@@ -50,14 +50,15 @@ def count(config: Config, seed: int, folder: Path, tell: Callable, stop: Callabl
     with Metrics(folder, tensorboard=False) as metrics:
         metrics.rewind(done)
         for step in range(done + 1, config.steps + 1):
-            if stop():
+            if stop() and config.env != "stubborn":
                 state.write_text(json.dumps({"steps": step - 1}))
                 return None
             time.sleep(config.seconds)
             metrics.write(step, {"training/return": step + seed, "evaluation/return": step + 2 * seed})
-            tell(Progress(seed, step, config.steps, step + seed, step + 2 * seed, 1 / config.seconds))
+            tell(Progress(seed, step, config.steps, step + seed, step + 2 * seed, 1 / max(config.seconds, 0.001)))
             if step == config.steps // 2:
-                fail(config.env, seed)
+                for how in config.env.split(","):
+                    fail(how, seed)
     state.write_text(json.dumps({"steps": config.steps}))
     return write_result(config, seed, folder)
 
