@@ -307,6 +307,35 @@ class GridWorldVectorEnv(VectorEnv[Array, Array, Array]):
         inner = {"action_mask": self._mask[self._final] * done[:, None], "_action_mask": done.copy()}
         return {"final_obs": observations, "_final_obs": done.copy(), "final_info": inner, "_final_info": done.copy()}
 
+    def get_state(self) -> dict[str, Array]:
+        """Where every agent stands, and all that decides how it goes on: arrays of [n], copies.
+
+        Raises:
+            gymnasium.error.ResetNeeded: no episode has begun yet.
+        """
+        if not self._begun:
+            raise gymnasium.error.ResetNeeded("reset the environments before their state is asked for")
+        return {name: array.copy() for name, array in self._state().items()}
+
+    def set_state(self, state: dict[str, Array]) -> None:
+        """Go on from what ``get_state`` gave, in as many environments of the same world.
+
+        Raises:
+            ValueError: it is not a state of these environments.
+        """
+        mine = self._state()
+        for name, array in mine.items():
+            if name not in state or state[name].shape != array.shape or state[name].dtype != array.dtype:
+                raise ValueError(f"it is no state of {self.num_envs} grid worlds: {name} is missing or of another kind")
+        if not self.observation_space.contains(state["states"]):
+            raise ValueError(f"it is a state of another world: this one has {len(self.mdp.start)} states")
+        for name, array in mine.items():
+            array[:] = state[name]
+        self._begun = self._seeded = True
+
+    def _state(self) -> dict[str, Array]:
+        return {"states": self._states, "steps": self._steps, "over": self._over, "rng": self.rng}
+
     def render(self) -> tuple[Any, ...] | None:
         """Every agent on its map, by the render mode."""
         if self.render_mode is None:

@@ -1,0 +1,51 @@
+"""Settings found good for well-known environments, by agent: what ``scripts/train.py`` takes unless told otherwise.
+
+Tuned on seeds from 100 on; the scores in BENCHMARKS.md are of seeds 0 to 4.
+"""
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from agents.settings import AGENTS, Training
+from rlcore.config import ConfigError, read
+
+__all__ = ["TUNED", "starting_point", "tuned"]
+
+TUNED: dict[tuple[str, str], dict[str, Any]] = {
+    ("dqn", "CartPole-v1"): {},
+}
+"""What differs from an agent's usual settings, by agent and environment."""
+
+
+def tuned(agent: str, env: str) -> Training:
+    """The settings to start from in an environment."""
+    return dataclasses.replace(AGENTS[agent](), env=env, **TUNED.get((agent, env), {}))
+
+
+def starting_point(agent: str, flags: Sequence[str]) -> Training:
+    """What a command line changes: the settings of the run that its folder holds, else those for its environment.
+
+    Raises:
+        ConfigError: the run's settings cannot be read.
+    """
+    usual = AGENTS[agent]()
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--env", default=None)
+    parser.add_argument("--run-dir", "--run_dir", type=Path, default=None)
+    try:
+        named, _ = parser.parse_known_args([flag for flag in flags if flag not in ("-h", "--help")])
+    except argparse.ArgumentError:  # a flag without a value; whoever reads them all says so
+        return usual
+    start = tuned(agent, named.env or usual.env)
+    folder = dataclasses.replace(start, run_dir=named.run_dir).folder()
+    numbers = sorted(int(path.name[5:]) for path in folder.glob("seed-*") if path.name[5:].isdigit())
+    for path in (folder / f"seed-{number}" / "config.json" for number in numbers):
+        if path.exists():
+            found = read(type(start), path)
+            if named.env not in (None, found.env):
+                raise ConfigError(f"{folder} holds a run on {found.env}; choose another --run-dir")
+            return dataclasses.replace(found, run_dir=named.run_dir, seeds=len(numbers), seed=numbers[0])
+    return start

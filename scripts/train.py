@@ -1,0 +1,51 @@
+"""Train an agent on any Gymnasium environment; with a run that is there: go on, score it again, or watch it."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import tyro
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)  # the clone
+
+from agents.settings import AGENTS, Training
+from agents.tuned import starting_point
+
+T = TypeVar("T", bound=Training)
+USAGE = f"usage: train.py {'|'.join(AGENTS)} [--env CartPole-v1] [--seeds 5] [--steps N] ...; AGENT --help lists all"
+
+
+@dataclass(frozen=True)
+class Command(Generic[T]):
+    settings: tyro.conf.OmitArgPrefixes[T]
+    evaluate: int = 0
+    """Do not train: score what --run-dir holds by so many fresh episodes."""
+    play: bool = False
+    """Do not train: watch it, in a window or as text."""
+
+
+def main() -> int:
+    name, flags = (sys.argv[1] if sys.argv[1:] else ""), sys.argv[2:]
+    if name in ("-h", "--help") or not name:
+        print(f"{__doc__}\n\n{USAGE}")
+        return 0 if name else 2
+    if name not in AGENTS:
+        return fail(f"there is no agent {name!r}\n{USAGE}")
+    try:
+        start = starting_point(name, flags)
+        description = f"{type(start).__doc__}\n\nDefaults: of the run that is gone on with, else tuned for --env."
+        command = tyro.cli(Command[type(start)], args=flags, default=Command(start), description=description)
+        from agents.commands import run
+    except ValueError as error:
+        return fail(error)
+    return run(command.settings, command.evaluate, command.play)
+
+
+def fail(error: object) -> int:
+    print(f"train: {error}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
