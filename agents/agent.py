@@ -170,8 +170,7 @@ class Policy:
     """A trained agent in one episode: it takes what the environment shows, and answers what the environment takes."""
 
     def __init__(self, agent: Agent) -> None:
-        from agents.environments import _find as find
-        from agents.environments import _one_of as one_of
+        from agents.environments import find, one_of
 
         self.agent = agent
         env = one_of(find(agent.config.env), None)

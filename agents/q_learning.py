@@ -68,9 +68,7 @@ class QLearner(Agent):
         """As of every agent; with exploring starts, the environment's transitions begun anywhere."""
         if not config.exploring_starts:
             return super().environments(config, seed)
-        from agents.environments import STEP_CAP, Vectorised
-        from agents.environments import _find as find
-        from agents.environments import _one_of as one_of
+        from agents.environments import STEP_CAP, Vectorised, find, one_of
         from games.grid_world.env import GridWorldVectorEnv
 
         found = find(config.env)

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.agent import Policy, load, seed_for
-from agents.environments import _find as find
-from agents.environments import _one_of as one_of
+from agents.environments import find, one_of
 from agents.spaces import UnusableEnvironment
 from rlcore.files import write_whole
 
