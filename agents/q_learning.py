@@ -111,7 +111,7 @@ class QLearner(Agent):
         return best
 
     def advance(self, envs: "Environments") -> None:
-        for _ in range(_STEPS):
+        for _ in range(min(_STEPS, -(-(self.config.steps - self.steps) // envs.num))):
             states = envs.observations.copy()
             actions = self.choose(envs)
             step = envs.step(actions)
