@@ -24,6 +24,8 @@ __all__ = [
     "Vectorised", "find", "make", "one_of",
 ]  # fmt: skip
 
+_OURS = ("games.catch.env", "games.glimpse.env", "games.grid_world.env")
+"""Modules that register ids which begin with rlcore/."""
 _FRAME_SKIP = 4  # frames of an Atari game that a step lasts
 
 
@@ -102,7 +104,8 @@ def find(env_id: str) -> Found:
         with _installed(env_id, 'pip install "gymnasium[atari,other]"'):
             importlib.import_module("ale_py")
     if name.startswith("rlcore/"):
-        importlib.import_module("games.grid_world.env")
+        for ours in _OURS:
+            importlib.import_module(ours)
     if module:
         with _installed(env_id, f"is the package that registers {name} installed?"):
             importlib.import_module(module)
