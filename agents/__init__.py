@@ -1,12 +1,11 @@
 """Who acts: one file an algorithm or a kind of player.
 
-    players  network with search or alone, random, plain tree search, perfect: one interface
-    results  what training came to, by seed and over seeds: files, and a table with intervals
-    curves   learning curves of all seeds of a run, as a picture
-    display  seeds that train, in a live table or in lines
-    worker   a seed's process: trains, tells how it goes, saves when it is told to
-    seeds    several seeds at once, each in a process of its own
-    engine/  the faces of the game engine: a person in a terminal
+    players       of games: network with search or alone, random, plain tree search, perfect: one interface
+    engine/       the faces of the game engine: a person in a terminal, UCI, USI
+    agent         of environments: what an agent is; a trained one loaded. The algorithms: q_learning, dqn
+    training      one seed trained; evaluation, checkpoints, result
+    seeds         several seeds at once, each in a process of its own
+    environments  what agents act in: several environments of Gymnasium's at once, resumed exactly
 
 Nothing is imported here: write ``from agents.players import ...``.
 """

@@ -369,6 +369,10 @@ def _next(config: Training, folder: Path, found: list[Result], missing: bool) ->
         rows.append(("train for longer", _command({"--steps": 2 * config.steps})))
     if found and config.seeds < 5:
         rows.append(("train more seeds", _command({"--seeds": 5})))
+    if found:
+        where = [] if config.run_dir is None else ["--run-dir", str(config.run_dir)]
+        short = shlex.join([interpreter(), sys.argv[0], config.agent, "--env", config.env, *where])
+        rows += [("score it again", f"{short} --evaluate 1000"), ("watch it", f"{short} --play")]
     rows.append(("see the curves", f"tensorboard --logdir {shlex.quote(str(folder))}"))
     return rows
 
