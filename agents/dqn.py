@@ -89,7 +89,7 @@ def project(probabilities: Tensor, returns: Tensor, discounts: Tensor, support: 
 
 
 def _of(out: Tensor, actions: Tensor) -> Tensor:
-    """What is told of these actions [B], of values [B, A] or distributions [B, A, atoms]; gather learns faster than []."""
+    """What is told of these actions [B], of values [B, A] or distributions [B, A, atoms]; gather is faster than []."""
     place = actions[:, None] if out.dim() == 2 else actions[:, None, None].expand(-1, 1, out.shape[2])
     return out.gather(1, place).squeeze(1)
 

@@ -9,8 +9,8 @@ __all__ = ["Flat"]
 class Flat:
     """Makes the parameters of a network, and their gradients, views into one vector each.
 
-    An optimizer takes ``vector`` as its only parameter. The network must stay on its device, and gradients must be zeroed
-    by ``zero_grad`` here, as a gradient set to None would no longer be a view.
+    An optimizer takes ``vector`` as its only parameter. The network must stay on its device, and gradients are zeroed by
+    ``zero_grad`` here: one that is set to None would no longer be a view.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -33,7 +33,7 @@ class Flat:
         self.gradient.zero_()
 
     def clip_grad(self, longest: float) -> Tensor:
-        """Shorten the gradient to this length (Pascanu et al. 2013, algorithm 1); the length it had, NaN if it is none."""
+        """Shorten the gradient to this length (Pascanu et al. 2013, algorithm 1); the length that it had."""
         length = torch.linalg.vector_norm(self.gradient)
         self.gradient.mul_((longest / (length + 1e-6)).clamp_(max=1.0))
         return length
