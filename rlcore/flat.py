@@ -9,7 +9,7 @@ __all__ = ["Flat"]
 class Flat:
     """Makes the parameters of a network, and their gradients, views into one vector each.
 
-    An optimizer takes ``vector`` as its only parameter. The network must stay on its device, and gradients are zeroed by
+    An optimizer takes ``vector`` as its only parameter. The network stays on its device, and gradients are zeroed by
     ``zero_grad`` here: one that is set to None would no longer be a view.
     """
 
