@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from agents.actor_critic import ActorCriticAgent, Batch, normalised
+from agents.actor_critic import ActorCriticAgent, Batch
+from agents.policy_gradient import normalised
 from agents.rollouts import Rollout
 from agents.settings import A2C
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from agents.agent import Saved
-from agents.policy_gradient import Descent, PolicyGradientAgent
+from agents.policy_gradient import Descent, PolicyGradientAgent, normalised
 from agents.rollouts import Final, Rollout, advantages
 from agents.settings import A2C, PPO
 from agents.spaces import Spec
@@ -17,7 +17,7 @@ from rlcore.normalise import RewardNormaliser
 if TYPE_CHECKING:
     from agents.steps import Environments
 
-__all__ = ["ActorCriticAgent", "Batch", "normalised"]
+__all__ = ["ActorCriticAgent", "Batch"]
 
 
 class Batch(NamedTuple):
@@ -43,14 +43,6 @@ class Batch(NamedTuple):
     def at(self, index: Any) -> "Batch":
         """Some of the steps."""
         return Batch(*(None if part is None else part[index] for part in self))  # type: ignore[arg-type]
-
-
-def normalised(advantages: Tensor) -> Tensor:
-    """Advantages less their mean, by their deviation (of the population); one alone stays as it is."""
-    if advantages.numel() < 2:
-        return advantages
-    deviation, mean = torch.std_mean(advantages, correction=0)
-    return (advantages - mean) / (deviation + 1e-8)
 
 
 class ActorCriticAgent(PolicyGradientAgent):

@@ -160,6 +160,7 @@ _CLASSES = {
     "q-learning": "q_learning:QLearner",
     "sarsa": "q_learning:SARSALearner",
     "dqn": "dqn:DQNAgent",
+    "reinforce": "reinforce:REINFORCEAgent",
     "a2c": "a2c:A2CAgent",
     "ppo": "ppo:PPOAgent",
 }

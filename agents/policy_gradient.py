@@ -24,9 +24,17 @@ from rlcore.tensors import flatten_optimizer, unflatten_optimizer
 if TYPE_CHECKING:
     from agents.steps import Environments
 
-__all__ = ["Descent", "PolicyGradientAgent"]
+__all__ = ["Descent", "PolicyGradientAgent", "normalised"]
 
 _OBSERVED = "observed."  # before the names of the statistics, among the weights
+
+
+def normalised(advantages: Tensor) -> Tensor:
+    """Advantages less their mean, by their deviation (of the population); one alone stays as it is."""
+    if advantages.numel() < 2:
+        return advantages
+    deviation, mean = torch.std_mean(advantages, correction=0)
+    return (advantages - mean) / (deviation + 1e-8)
 
 
 class Descent:
@@ -44,7 +52,7 @@ class Descent:
         self.optimizer: torch.optim.Optimizer = make([self.flat])
 
     def step(self, loss: Tensor, learning_rate: float, most: float) -> float:
-        """Once downhill, along a gradient no longer than ``most``; tells how long it was.
+        """Once downhill, along a gradient no longer than ``most`` (0 = any); tells how long it was.
 
         Raises:
             FloatingPointError: with the name of what is NaN or infinite; nothing has changed then.
@@ -58,7 +66,7 @@ class Descent:
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"the {self.name} loss")
             raise FloatingPointError(f"the gradient of {self._first_bad('grad')}")
-        if length > most:
+        if 0 < most < length:
             gradient.mul_(most / length)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
@@ -97,11 +105,12 @@ class PolicyGradientAgent(Agent):
             torch.manual_seed(seed_for(seed, "network"))
             network = ActorCritic(
                 spec.kind, spec.shape, spec.size, spec.num_actions, len(spec.low), config.hidden,
-                shared=config.shared, cell=config.cell, units=config.units, log_std=config.log_std,
+                shared=getattr(config, "shared", False), cell=config.cell, units=config.units, log_std=config.log_std,
                 activation=nn.Tanh if config.activation == "tanh" else nn.ReLU,
             )  # fmt: skip
         self.network = network.to(self.device)
         self.noise = torch.Generator().manual_seed(seed_for(seed, "actions"))
+        self.scoring = torch.Generator().manual_seed(seed_for(seed, "actions to be scored by"))
         self.observed: ObservationNormaliser | None = None
         if config.normalise_observations and spec.kind == "vector":
             self.observed = ObservationNormaliser(spec.shape)
@@ -125,7 +134,9 @@ class PolicyGradientAgent(Agent):
     def act(
         self, observations: Array, masks: Array | None, memory: Memory = None, greedy: bool = True
     ) -> tuple[Array, Memory]:
-        noise = None if greedy else self.network.noise([len(observations)], self.noise)
+        noise = None
+        if not greedy or self.config.scored_as_drawn:
+            noise = self.network.noise([len(observations)], self.scoring if greedy else self.noise).to(self.device)
         actions, memory = self.choose(self.see(observations), masks, memory, noise)
         return self.taken(actions), memory
 
@@ -186,7 +197,7 @@ class PolicyGradientAgent(Agent):
 
     def save(self) -> Saved:
         tensors, state = super().save()
-        tensors["noise"] = {"state": self.noise.get_state()}
+        tensors["noise"] = {"state": self.noise.get_state(), "scoring": self.scoring.get_state()}
         if self.rewarded is not None:
             tensors["rewarded"] = self.rewarded.save()
         if self._memory is not None:
@@ -196,6 +207,7 @@ class PolicyGradientAgent(Agent):
     def restore(self, saved: Saved, envs: "Environments", restarted: list[int]) -> None:
         super().restore(saved, envs, restarted)
         self.noise.set_state(saved.tensors["noise"]["state"])
+        self.scoring.set_state(saved.tensors["noise"]["scoring"])
         which = np.array(restarted, np.int64)
         if "rewarded" in saved.tensors:
             self.rewarded = RewardNormaliser(envs.num, self.config.gamma)

@@ -24,8 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.actor_critic import ActorCriticAgent, Batch, normalised
+from agents.actor_critic import ActorCriticAgent, Batch
 from agents.agent import Generators, Saved
+from agents.policy_gradient import normalised
 from agents.rollouts import Rollout
 from agents.settings import PPO
 from agents.spaces import Spec

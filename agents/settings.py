@@ -9,7 +9,18 @@ from typing import Any, ClassVar, Literal
 
 from rlcore.config import require
 
-__all__ = ["A2C", "AGENTS", "DQN", "PPO", "SARSA", "ActorCritic", "PolicyGradient", "QLearning", "Training"]
+__all__ = [
+    "A2C",
+    "AGENTS",
+    "DQN",
+    "PPO",
+    "REINFORCE",
+    "SARSA",
+    "ActorCritic",
+    "PolicyGradient",
+    "QLearning",
+    "Training",
+]
 
 _MOST_ENVS = 65_536
 
@@ -205,8 +216,6 @@ class PolicyGradient(Training):
     """Units of the fully connected layers; pixels go through convolutions before them."""
     activation: Literal["tanh", "relu"] = "tanh"
     """After each of these layers. Weights are orthogonal at first (gain sqrt 2; heads 0.01 and 1), biases 0."""
-    shared: bool = False
-    """Whether policy and value have these layers, and the memory, in common."""
     cell: Literal["none", "lstm", "gru"] = "none"
     """A memory of the episode (Hochreiter and Schmidhuber 1997; Cho et al. 2014) ..."""
     units: int = 64
@@ -216,7 +225,7 @@ class PolicyGradient(Training):
     learning_rate_final: float = 3e-4
     """... and at the end, in a straight line."""
     max_gradient_norm: float = 0.5
-    """Longer gradients are shortened to this length."""
+    """Longer gradients are shortened to this length; 0 = never."""
     entropy: float = 0.0
     """Weight of the policy's entropy, which keeps it from being sure too soon."""
     normalise_observations: bool = False
@@ -225,6 +234,9 @@ class PolicyGradient(Training):
     """Rewards by the deviation of their discounted sums so far, within [-10, 10]."""
     log_std: float = 0.0
     """Actions that are vectors: logarithm of their deviation at first, in half the width of what is allowed."""
+    scored_as_drawn: bool = False
+    """Evaluate with actions as the policy draws them, not the most probable ones: where an observation does not tell
+    all, the best policy may be one that is never sure."""
 
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
@@ -240,6 +252,8 @@ class PolicyGradient(Training):
 class ActorCritic(PolicyGradient):
     """What agents with a policy and a value have that learn from steps before the episode is over."""
 
+    shared: bool = False
+    """Whether policy and value have their layers, and the memory, in common."""
     gae_lambda: float = 0.95
     """How far advantages look before they trust the value (Schulman et al. 2016): 0 = a step, 1 = all there is."""
     value_weight: float = 0.5
@@ -252,6 +266,43 @@ class ActorCritic(PolicyGradient):
         super().__post_init__()
         require(self, {"value_weight": 0})
         _require_share(self, "gae_lambda")
+
+
+@dataclass(frozen=True)
+class REINFORCE(PolicyGradient):
+    """REINFORCE, Monte-Carlo policy gradient (Williams 1992; Sutton and Barto 2018, chapter 13), with a baseline."""
+
+    agent: ClassVar[str] = "reinforce"
+
+    num_envs: int = 1
+    """Environments that are stepped side by side; with more than one, episodes outlast updates and are learned from
+    although their first steps were taken by an older policy."""
+    episodes: int = 8
+    """Episodes of an update."""
+    baseline: Literal["none", "average", "value"] = "value"
+    """What is taken from returns: nothing, a moving average of theirs, or what a network of its own expects."""
+    average_rate: float = 0.05
+    """How much of an update's mean return goes into the average, after the update."""
+    learning_rate: float = 1e-3
+    """Step size at first ..."""
+    learning_rate_final: float = 1e-3
+    """... and at the end, in a straight line."""
+    value_learning_rate: float = 1e-3
+    """Step size of the value network ..."""
+    value_updates: int = 10
+    """... which makes so many gradient steps an update, after the policy's."""
+    discount_steps: bool = False
+    """Count the t-th step of an episode gamma^t times, as the gradient of the discounted return has it."""
+    normalise_advantages: bool = False
+    """Returns, less the baseline, by their deviation."""
+    max_gradient_norm: float = 0.0
+    """Longer gradients are shortened to this length; 0 = never."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a setting makes no sense."""
+        super().__post_init__()
+        require(self, {"episodes": 1, "value_learning_rate": 0, "value_updates": 1})
+        _require_share(self, "average_rate")
 
 
 @dataclass(frozen=True)
@@ -309,7 +360,7 @@ class PPO(ActorCritic):
         require(self, {"clip_value": 0, "target_kl": 0, "adam_epsilon": 0})
 
 
-AGENTS: dict[str, type[Training]] = {kind.agent: kind for kind in (QLearning, SARSA, DQN, A2C, PPO)}
+AGENTS: dict[str, type[Training]] = {kind.agent: kind for kind in (QLearning, SARSA, DQN, REINFORCE, A2C, PPO)}
 """Settings by the agent's name."""
 
 

@@ -154,8 +154,8 @@ class ActorCritic(nn.Module):
         """The policy of one step: observations [n, *shape], masks [n, A], memory [n, memory_size], zero at a start."""
         if memory is None:
             return self._policy(self.policy_head(self.torsos[0](observations)), masks), None
-        features, memory = self._remember(observations[None], None, memory)
-        return self._policy(self.policy_head(features[0][0]), masks), memory
+        parts = [self._features(i, observations[None], None, memory) for i in range(len(self.cells))]
+        return self._policy(self.policy_head(parts[0][0][0]), masks), torch.cat([state for _, state in parts], 1)
 
     def forward(
         self, observations: Tensor, masks: Tensor | None, starts: Tensor | None = None, memory: Tensor | None = None
@@ -167,12 +167,23 @@ class ActorCritic(nn.Module):
             starts: [T, n] bool: whether an episode begins with the observation.
             memory: [n, memory_size]: before the first of them.
         """
-        if memory is None:
-            features = [self._see(torso, observations) for torso in self.torsos]
-        else:
-            features, _ = self._remember(observations, starts, memory)
-        values: Tensor = self.value_head(features[-1]).squeeze(-1)
-        return Outlook(self._policy(self.policy_head(features[0]), masks), values)
+        features = self._features(0, observations, starts, memory)[0]
+        policy = self._policy(self.policy_head(features), masks)
+        if len(self.torsos) > 1:
+            features = self._features(1, observations, starts, memory)[0]
+        values: Tensor = self.value_head(features).squeeze(-1)
+        return Outlook(policy, values)
+
+    def policies(
+        self, observations: Tensor, masks: Tensor | None, starts: Tensor | None = None, memory: Tensor | None = None
+    ) -> Distribution:
+        """As ``forward``, without values."""
+        return self._policy(self.policy_head(self._features(0, observations, starts, memory)[0]), masks)
+
+    def values(self, observations: Tensor, starts: Tensor | None = None, memory: Tensor | None = None) -> Tensor:
+        """As ``forward``, without policies."""
+        values: Tensor = self.value_head(self._features(len(self.torsos) - 1, observations, starts, memory)[0])
+        return values.squeeze(-1)
 
     def _see(self, torso: nn.Module, observations: Tensor) -> Tensor:
         """Features [..., F] of observations [..., *shape]."""
@@ -186,25 +197,25 @@ class ActorCritic(nn.Module):
             return Gaussian(out, self.log_std)
         return Categorical(out if masks is None else out.masked_fill(~masks, -torch.inf), masks is not None)
 
-    def _remember(self, observations: Tensor, starts: Tensor | None, memory: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Features [T, n, units] of each cell, and the memory after them."""
-        found, states = [], []
+    def _features(
+        self, i: int, observations: Tensor, starts: Tensor | None, memory: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """What torso i, and its cell, make of observations, and that cell's state after them."""
+        inputs = self._see(self.torsos[i], observations)
+        if memory is None:
+            return inputs, inputs
+        cell, state = self.cells[i], memory.chunk(len(self.cells), 1)[i]
         # a cell runs at once over steps in which no episode begins
         borders = [0] if starts is None else [0, *(starts[1:].any(1).nonzero().flatten() + 1).tolist()]
-        ends = [*borders[1:], len(observations)]
-        for torso, cell, state in zip(self.torsos, self.cells, memory.chunk(len(self.cells), 1), strict=True):
-            inputs = self._see(torso, observations)
-            outs = []
-            for first, end in zip(borders, ends, strict=True):
-                if starts is not None:
-                    state = state.masked_fill(starts[first][:, None], 0.0)
-                parts = tuple(part.contiguous()[None] for part in torch.split(state, self.units, 1))
-                out, parts = cell(inputs[first:end], parts if self.cell == "lstm" else parts[0])
-                state = torch.cat(parts, 2)[0] if self.cell == "lstm" else parts[0]
-                outs.append(out)
-            found.append(torch.cat(outs))
-            states.append(state)
-        return found, torch.cat(states, 1)
+        outs = []
+        for first, end in zip(borders, [*borders[1:], len(observations)], strict=True):
+            if starts is not None:
+                state = state.masked_fill(starts[first][:, None], 0.0)
+            parts = tuple(part.contiguous()[None] for part in torch.split(state, self.units, 1))
+            out, parts = cell(inputs[first:end], parts if self.cell == "lstm" else parts[0])
+            state = torch.cat(parts, 2)[0] if self.cell == "lstm" else parts[0]
+            outs.append(out)
+        return torch.cat(outs), state
 
 
 def _cell(kind: Cell, features: int, units: int) -> nn.Module:
