@@ -177,8 +177,7 @@ class Policy:
     """A trained agent in one episode: it takes what the environment shows, and answers what the environment takes."""
 
     def __init__(self, agent: Agent) -> None:
-        from agents.environments import _find as find
-        from agents.environments import _one_of as one_of
+        from agents.environments import find, one_of
 
         self.agent = agent
         env = one_of(find(agent.config.env), None)
@@ -214,7 +213,7 @@ def load(run_dir: str | Path, seed: int | None = None, which: Literal["final", "
     Raises:
         ConfigError, CheckpointError: there is none, or it is damaged.
     """
-    folder = seed_folder(Path(run_dir), seed)
+    folder = _seed_folder(Path(run_dir), seed)
     saved = checkpoint.load_newest(folder / "checkpoints", framework="torch")
     if saved is None:
         raise ConfigError(f"there is no checkpoint in {folder}; train first, or name another folder")
@@ -246,20 +245,24 @@ def spec_from_json(values: Mapping[str, Any]) -> Spec:
     return spec._replace(shape=tuple(spec.shape), dtype=np.dtype(spec.dtype), low=low, high=high)
 
 
-def seed_folder(run_dir: Path, seed: int | None) -> Path:
-    """The folder of one seed of a run.
+def seed_folders(run_dir: Path) -> list[Path]:
+    """The folders of a run's seeds, in their order.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there are none.
     """
-    if (run_dir / "checkpoints").is_dir():
-        return run_dir
     found = sorted((int(path.name[5:]), path) for path in run_dir.glob("seed-*") if path.name[5:].isdigit())
     if not found:
         raise ConfigError(f"{run_dir} holds no run; train one, or name another folder")
+    return [path for _, path in found]
+
+
+def _seed_folder(run_dir: Path, seed: int | None) -> Path:
+    if (run_dir / "checkpoints").is_dir():
+        return run_dir
+    folders = seed_folders(run_dir)
     if seed is None:
-        return found[0][1]
-    for number, path in found:
-        if number == seed:
-            return path
-    raise ConfigError(f"{run_dir} has the seeds {', '.join(str(number) for number, _ in found)}, not {seed}")
+        return folders[0]
+    if (folder := run_dir / f"seed-{seed}") not in folders:
+        raise ConfigError(f"{run_dir} has the seeds {', '.join(path.name[5:] for path in folders)}, not {seed}")
+    return folder

@@ -94,9 +94,11 @@ class Display:
     def state(self, seed: int, state: State) -> None:
         """A seed starts, ends ..."""
         one = self._seeds[seed]
-        one.state = state
+        before, one.state = one.state, state
         if state == "done":
             one.progress = one.progress._replace(steps=max(one.progress.steps, one.progress.total))
+        if self.plain and state in ("done", "stopped") and before == "trains":
+            self.line(f"seed {seed}: {state} after {one.progress.steps:,} steps")
         self.update()
 
     def progress(self, progress: Progress) -> None:
@@ -144,16 +146,10 @@ class Display:
         words += [f"{clock(time.monotonic() - self._began)} so far", *([f"{clock(left)} left"] if left > 0 else [])]
         notes = "training: return of the last episodes, exploring; evaluation: greedy"
         shown = self._chosen(max(1, height - 6))
-        lines = [
-            Text(f" {self._title}", "bold"),
-            _table(shown, width),
-            Text(f" {', '.join(words)}"),
-            Text(f" {notes}", "dim"),
-        ]
-        for line in lines:
-            if isinstance(line, Text):
-                line.truncate(max(1, width - 1), overflow="ellipsis")
-        return Group(*lines)
+        title, counts, key = Text(f" {self._title}", "bold"), Text(f" {', '.join(words)}"), Text(f" {notes}", "dim")
+        for line in (title, counts, key):
+            line.truncate(max(1, width - 1), overflow="ellipsis")
+        return Group(title, _table(shown, width), counts, key)
 
     def _chosen(self, most: int) -> Mapping[int, _Seed]:
         """The seeds to show: all of them, or those of which there is most to see."""
@@ -228,18 +224,19 @@ def _whole(value: float) -> str:
 
 
 def _table(seeds: Mapping[int, _Seed], width: int) -> "Table":
-    """A row a seed; the bar goes where there is no room for it."""
+    """A row a seed; where there is little room, without a bar, and with a percentage instead of numbers of steps."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=True, padding=(0, 1), header_style="cyan")
-    has_bar = width >= 72 + _BAR
+    has_bar, is_narrow = width >= 72 + _BAR, width < 72
     for name in ("seed", *(["progress"] if has_bar else []), "steps", "training", "evaluation", "steps/s", "time left"):
         table.add_column(name, justify="left" if name == "progress" else "right", no_wrap=True)
     for seed, one in seeds.items():
         p, left = one.progress, seconds_left([one.progress], 0)
         last = clock(left) if one.state == "trains" and math.isfinite(left) else one.state
         bar = [_bar(p.steps / max(1, p.total), one.state)] if has_bar else []
-        cells = [f"{p.steps:,} of {p.total:,}", _return(p.training), _return(p.evaluation), _whole(p.steps_per_second)]
+        done = f"{p.steps / max(1, p.total):.0%}".replace("%", " %") if is_narrow else f"{p.steps:,} of {p.total:,}"
+        cells = [done, _return(p.training), _return(p.evaluation), _whole(p.steps_per_second)]
         table.add_row(str(seed), *bar, *cells, last, style=_STYLES.get(one.state, ""))
     return table
 

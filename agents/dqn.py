@@ -176,7 +176,7 @@ class DQNAgent(Agent):
             self.replay.begin(envs.observations, envs.masks)
             self._memory = self.begin(envs.num)
         before = self.steps
-        while self.steps < before + self.config.train_every:
+        while self.steps < min(before + self.config.train_every, self.config.steps):
             actions, self._memory = self.act(envs.observations, envs.masks, self._memory, greedy=False)
             step = envs.step(actions)
             self.forget(self._memory, step.fresh)

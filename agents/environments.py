@@ -10,7 +10,7 @@ import difflib
 import importlib
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -21,9 +21,11 @@ from agents.vectorised import Vectorised
 
 __all__ = [
     "STEP_CAP", "Environments", "FaultyEnvironment", "Kind", "Loop", "Spec", "Step", "UnusableEnvironment",
-    "Vectorised", "make",
+    "Vectorised", "find", "make", "one_of",
 ]  # fmt: skip
 
+_OURS = ("games.catch.env", "games.glimpse.env", "games.grid_world.env")
+"""Modules that register ids which begin with rlcore/."""
 _FRAME_SKIP = 4  # frames of an Atari game that a step lasts
 
 
@@ -38,21 +40,24 @@ def make(
         render_mode: of the first environment: "human", "rgb_array" or "ansi".
 
     Raises:
-        UnusableEnvironment: there is no such environment, a library is missing, or no agent here can use its spaces.
+        UnusableEnvironment: there is no such environment, a library is missing, no agent here can use its spaces, or it
+            cannot be rendered like that.
+        FaultyEnvironment: what it begins with breaks the rules.
     """
     if num < 1 or (max_steps is not None and max_steps < 1):
         raise UnusableEnvironment(f"there are no {num} environments of {max_steps} steps")
-    found = _find(env_id)
+    found = find(env_id)
     limit = max_steps or found.limit or STEP_CAP
     if render_mode is None:
         vector = _vector_of(found, num, limit)
         if vector is not None:
             return Vectorised(vector, seed, name=found.id, max_steps=limit, threshold=found.threshold)
-    envs = [_one_of(found, render_mode if i == 0 else None) for i in range(num)]
-    return Loop(envs, seed, name=found.id, max_steps=limit, threshold=found.threshold)
+    envs = [one_of(found, render_mode if i == 0 else None) for i in range(num)]
+    with _usable(found.id) if render_mode else nullcontext():  # a window opens at the first reset
+        return Loop(envs, seed, name=found.id, max_steps=limit, threshold=found.threshold)
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """A registered environment."""
 
     id: str
@@ -76,13 +81,15 @@ def _usable(env_id: str) -> Iterator[None]:
 
     try:
         yield
+    except (UnusableEnvironment, FaultyEnvironment):
+        raise
     except (DependencyNotInstalled, ImportError) as error:
         raise UnusableEnvironment(f"{env_id} needs a library that is not installed: {_line(error)}") from error
-    except (Error, TypeError, ValueError) as error:
+    except (Error, RuntimeError, TypeError, ValueError) as error:
         raise UnusableEnvironment(f"{env_id} cannot be made: {_line(error)}") from error
 
 
-def _find(env_id: str) -> _Found:
+def find(env_id: str) -> Found:
     """The environment of an id, as "Id-v0", "Id" for its newest version, or "package:Id-v0".
 
     Raises:
@@ -97,7 +104,8 @@ def _find(env_id: str) -> _Found:
         with _installed(env_id, 'pip install "gymnasium[atari,other]"'):
             importlib.import_module("ale_py")
     if name.startswith("rlcore/"):
-        importlib.import_module("games.grid_world.env")
+        for ours in _OURS:
+            importlib.import_module(ours)
     if module:
         with _installed(env_id, f"is the package that registers {name} installed?"):
             importlib.import_module(module)
@@ -112,7 +120,7 @@ def _find(env_id: str) -> _Found:
     except gymnasium.error.Error as error:
         raise UnusableEnvironment(f"there is no environment {name!r}{_nearest(name)}") from error
     limit = max(registered.max_episode_steps or 0, 0)
-    return _Found(
+    return Found(
         registered.id, registered, -(-limit // _FRAME_SKIP) if atari else limit, registered.reward_threshold, atari
     )
 
@@ -135,7 +143,7 @@ def _installed(env_id: str, what_to_do: str) -> Iterator[None]:
         raise UnusableEnvironment(f"{env_id} needs a library: {_line(error)}; {what_to_do}") from error
 
 
-def _one_of(found: _Found, render_mode: str | None) -> Any:
+def one_of(found: Found, render_mode: str | None) -> Any:
     """One environment, with its own wrappers and none of Gymnasium's: no checker, no order, no time limit.
 
     Raises:
@@ -162,7 +170,7 @@ def _one_of(found: _Found, render_mode: str | None) -> Any:
     return env
 
 
-def _vector_of(found: _Found, num: int, limit: int) -> Any:
+def _vector_of(found: Found, num: int, limit: int) -> Any:
     """``num`` of it in one vector environment whose state can be saved; None where it is registered with none such."""
     import gymnasium
     from gymnasium.envs.registration import load_env_creator

@@ -70,8 +70,7 @@ class Exact(NamedTuple):
 
 def exact(agent: Agent) -> Exact | None:
     """What the agent's policy is worth, where the environment shows its transitions and observations are states."""
-    from agents.environments import _find as find
-    from agents.environments import _one_of as one_of
+    from agents.environments import find, one_of
 
     if agent.spec.kind != "index" or agent.spec.num_actions == 0 or agent.begin(1) is not None:
         return None

@@ -68,9 +68,7 @@ class QLearner(Agent):
         """As of every agent; with exploring starts, the environment's transitions begun anywhere."""
         if not config.exploring_starts:
             return super().environments(config, seed)
-        from agents.environments import STEP_CAP, Vectorised
-        from agents.environments import _find as find
-        from agents.environments import _one_of as one_of
+        from agents.environments import STEP_CAP, Vectorised, find, one_of
         from games.grid_world.env import GridWorldVectorEnv
 
         found = find(config.env)
@@ -113,7 +111,7 @@ class QLearner(Agent):
         return best
 
     def advance(self, envs: "Environments") -> None:
-        for _ in range(_STEPS):
+        for _ in range(min(_STEPS, -(-(self.config.steps - self.steps) // envs.num))):
             states = envs.observations.copy()
             actions = self.choose(envs)
             step = envs.step(actions)

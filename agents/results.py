@@ -51,7 +51,6 @@ _NEEDED: dict[str, type | tuple[type, ...]] = {
     "seconds": (int, float),
     "training": dict,
     "final": dict,
-    "best": dict,
 }
 _LONG = ("returns", "lengths", "evaluations")
 """What the file of a seed has and the summary leaves to it."""
@@ -161,8 +160,10 @@ def _wrong(result: Mapping[str, Any]) -> str:
     for name, kind in _NEEDED.items():
         if not isinstance(result.get(name), kind) or isinstance(result[name], bool):
             return f"no {name}" if name not in result else f"a {name} that is none"
+    if not isinstance(result.get("best"), dict | None):
+        return "a best that is none"
     for name in _FIGURES:
-        mean = result[name].get("mean", "missing")
+        mean = (result.get(name) or {"mean": None}).get("mean", "missing")
         if not (mean is None or (isinstance(mean, int | float) and not isinstance(mean, bool))):
             return f"no mean of {name}"
     for name in ("threshold", "steps_to_threshold", "seconds_to_threshold"):
@@ -197,12 +198,12 @@ def summary(results: Sequence[Result]) -> dict[str, Any]:
     found: dict[str, Any] = {"format": FORMAT, "agent": results[0]["agent"], "env": results[0]["env"]}
     found["seeds"] = [result["seed"] for result in results]
     found["steps"] = [result["steps"] for result in results]
-    found |= {name: _spread([_number(result[name]["mean"]) for result in results]) for name in _FIGURES}
+    found |= {name: _spread([_mean(result, name) for result in results]) for name in _FIGURES}
     if any(result.get("exact") for result in results):
         found["exact"] = _spread([_exact(result, "return") for result in results])
         found["exact"] |= {name: _exact(results[0], name) for name in ("best", "uniform")}
     found["threshold"] = None if math.isnan(threshold) else threshold
-    found["reached"] = sum(_number(result["final"]["mean"]) >= threshold for result in results)
+    found["reached"] = sum(_mean(result, "final") >= threshold for result in results)
     found["runs"] = [_short(result) for result in results]
     return found
 
@@ -222,6 +223,11 @@ def _short(value: Any) -> Any:
 
 def _number(value: Any) -> float:
     return math.nan if value is None else float(value)
+
+
+def _mean(result: Result, name: str) -> float:
+    """One of the three figures of a seed; nan where it was not measured."""
+    return _number((result.get(name) or {}).get("mean"))
 
 
 def _exact(result: Result, name: str) -> float:
@@ -274,15 +280,16 @@ def _row(cells: Sequence[str], columns: Sequence[_Column]) -> str:
 
 def _columns(results: Sequence[Result], form: Callable[[float], str]) -> list[_Column]:
     def mean(name: str) -> Callable[[Result], str]:
-        return lambda result: form(_number(result[name]["mean"]))
+        return lambda result: form(_mean(result, name))
 
     columns = [
         _Column("seed", 6, lambda result: str(result["seed"])),
         _Column("training", 10, mean("training"), "training"),
         _Column("final", 9, mean("final"), "final"),
-        _Column("best", 9, mean("best"), "best"),
-        _Column("best at", 11, lambda result: _count(result["best"].get("step"))),
     ]
+    if any(result.get("best") for result in results):
+        columns.append(_Column("best", 9, mean("best"), "best"))
+        columns.append(_Column("best at", 11, lambda result: _count((result.get("best") or {}).get("step"))))
     if any(result.get("exact") for result in results):
         columns.append(_Column("exact", 9, lambda result: form(_exact(result, "return")), "exact"))
     if not math.isnan(_threshold(results)):
@@ -311,8 +318,11 @@ def _notes(results: Sequence[Result]) -> list[str]:
     notes = [
         ("training", f"the last {last} episodes of training, in which the agent explores" if last else "exploring"),
         ("final", f"the final parameters, greedy, in {episodes} fresh episodes: this is the score"),
-        ("best", "the parameters with the best evaluation while training, greedy, in fresh episodes again"),
     ]
+    if any(result.get("best") for result in results):
+        notes.append(
+            ("best", "the parameters with the best evaluation while training, greedy, in fresh episodes again")
+        )
     if any(result.get("exact") for result in results):
         notes.append(("exact", "expected return of the final parameters, from the environment's own transitions"))
     if not math.isnan(_threshold(results)):

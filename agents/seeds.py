@@ -1,8 +1,8 @@
 """Several seeds at once: each trains in a process of its own, whatever becomes of the others.
 
-The process that a person started trains nothing. It starts the others, shows how they do, and sums up. Between it and
-each of them there is a pipe: towards it come `Progress` and how it ended; whatever goes the other way means stop, and so
-does the pipe's end, when the parent has died. Ctrl-C lets every seed save and stop, a second one ends all at once.
+The process that a person started trains nothing. It starts the others, shows how they do, and sums up. A pipe leads to
+each of them: `Progress` comes from there, and how it ended; whatever goes there means stop, and so does the pipe's end,
+when the parent has died. Ctrl-C lets every seed save and stop, a second one ends all at once.
 """
 
 import contextlib
@@ -23,13 +23,16 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
-from typing import IO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from agents import results
 from agents.display import Display, Progress, State
 from agents.results import Result, ResultsError, seed_folder
-from agents.settings import Training
 from rlcore.files import lock
+from rlcore.progress import interpreter
+
+if TYPE_CHECKING:
+    from agents.settings import Training
 
 __all__ = ["Progress", "Stop", "Tell", "run"]
 
@@ -44,21 +47,22 @@ ERROR, OUTPUT = "error.txt", "output.txt"
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 _OURS = ("agents", "games", "rlcore")
-_OF_SETTINGS = ("agents.settings", "agents.environments")
-"""Errors that these modules define meet every seed alike."""
+_OF_SETTINGS = ("ConfigError", "UnusableEnvironment")
+"""Errors that meet every seed alike, by name: some modules are imported in the seeds' processes only."""
 _TELL_SECONDS = 0.2  # between two messages of a seed
 _WAIT_SECONDS = 0.25  # for messages
 _LOCK_SECONDS = 30.0  # for an earlier process to save and go
+_REAP_SECONDS = 10.0  # for a process that has said how it ended to be gone
 _ORPHAN_SECONDS = 60.0  # for a seed to save and go when its parent has died
 
 
-def run(config: Training, work: str = WORK, check: Callable[[Training], None] | None = None) -> int:
+def run(config: "Training", work: str = WORK, check: Callable[["Training"], None] | None = None) -> int:
     """Train all seeds, those that have not been; show how they do, and what they came to.
 
     Args:
         work: the dotted name of what trains a seed, see `WORK`; only the seeds' processes import it.
-        check: raises ValueError, RuntimeError or ImportError where the settings cannot work, before any process is
-            started; by default it makes the environment.
+        check: raises an error of one line where the settings cannot work, before any process is started; by default
+            it makes the environment.
 
     Returns:
         The exit status: 0 done or stopped, 1 where seeds failed, 2 where nothing could be trained.
@@ -76,7 +80,7 @@ def run(config: Training, work: str = WORK, check: Callable[[Training], None] | 
     return 1 if crew.failed else 0
 
 
-def _check(config: Training) -> None:
+def _check(config: "Training") -> None:
     """Make the environment once, here: what is wrong with it is told at once, and once."""
     from agents.environments import make
 
@@ -101,7 +105,7 @@ class _Child(NamedTuple):
 class _Crew:
     """The seeds, and the processes in which they train."""
 
-    def __init__(self, config: Training, work: str) -> None:
+    def __init__(self, config: "Training", work: str) -> None:
         """Look at what is there; nothing is started.
 
         Raises:
@@ -139,11 +143,6 @@ class _Crew:
         if found != (self.config.agent, self.config.env):
             raise ResultsError(f"{self.folder} holds results of {' on '.join(found)}: choose another --run-dir")
         return bool(result["steps"] >= self.config.steps)
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it ended before all was done because somebody asked for it."""
-        return self._stopping and not self.refused
 
     def train(self, display: Display) -> None:
         """Train what is to be trained; returns when no process is left."""
@@ -193,14 +192,13 @@ class _Crew:
         ended = child.process.exitcode is not None  # asked first: nothing comes after that
         try:
             while child.pipe.poll():
-                message = child.pipe.recv()
-                if isinstance(message, Progress):
-                    display.progress(message)
-                else:
-                    self._end(seed, *message, display)
+                kind, what = child.pipe.recv()
+                if kind != "progress":
+                    self._end(seed, kind, what, display)
                     return
+                display.progress(Progress(*what))
         except (EOFError, OSError):
-            child.process.join()
+            _reap(child.process)
             ended = True
         if ended:
             self._end(seed, "failed", _cause_of_death(child.process.exitcode, seed_folder(self.folder, seed)), display)
@@ -209,7 +207,7 @@ class _Crew:
         """Note that a seed has come to an end; its process is gone or about to go."""
         child = self._running.pop(seed, None)
         if child is not None:
-            child.process.join()
+            _reap(child.process)
             child.pipe.close()
         if state == "refused":
             self.refused = self.refused or why
@@ -223,7 +221,6 @@ class _Crew:
             self.done.append(seed)
             display.state(seed, "done")
         else:
-            self._stopping = True
             display.state(seed, "stopped")
 
     def _stop(self) -> None:
@@ -258,6 +255,14 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _reap(process: SpawnProcess) -> None:
+    """Let a process go that has said its last word, or has none left to say."""
+    process.join(_REAP_SECONDS)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
 
 
 def _named(seeds: list[int]) -> str:
@@ -310,7 +315,7 @@ def _cause_of_death(status: int | None, folder: Path) -> str:
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 
-def _conclude(config: Training, crew: _Crew) -> None:
+def _conclude(config: "Training", crew: _Crew) -> None:
     """Sum up all seeds that lie in the folder and have been trained for as many steps: table, file, picture."""
     folder = crew.folder
     found, _ = results.read_all(folder)
@@ -325,7 +330,9 @@ def _conclude(config: Training, crew: _Crew) -> None:
         lines += [results.table(found), ""]
     if missing:
         lines += [f"Not finished: {_named(missing)}. What was saved is kept; the same command goes on from there.", ""]
-    lines += [f"What lies in {folder}", *_rows(_contents(folder, _draw(folder, found), found)), ""]
+    if no_picture := _draw(config, folder, found):
+        lines += [no_picture, ""]
+    lines += [f"What lies in {folder}", *_rows(_contents(folder)), ""]
     lines += ["How to go on", *_rows(_next(config, folder, found, bool(missing)))]
     results.show("\n" + "\n".join(lines))
 
@@ -335,22 +342,30 @@ def _rows(rows: list[tuple[str, str]]) -> list[str]:
     return [f"  {name:<{width}}  {text}" for name, text in rows]
 
 
-def _draw(folder: Path, found: list[Result]) -> str:
-    """Draw the picture; why not, where that cannot be."""
+def _draw(config: "Training", folder: Path, found: list[Result]) -> str:
+    """Draw the picture; where that cannot be, a line that says why."""
+    try:
+        from agents.curves import draw
+
+        draw(folder, f"{config.agent} on {config.env}", found)
+    except ModuleNotFoundError as error:
+        return f"No picture: the package {error.name} is not installed."
+    except OSError as error:
+        return f"No picture: {folder} cannot be written ({error.strerror})."
     return ""
 
 
-def _contents(folder: Path, no_picture: str, found: list[Result]) -> list[tuple[str, str]]:
+def _contents(folder: Path) -> list[tuple[str, str]]:
     """What is there, and what it is for."""
     rows = [
-        ("results.json", "what all seeds came to, with settings and versions"),
+        (results.SUMMARY, "what all seeds came to, with settings and versions"),
         ("curves.png", "learning curves as a picture"),
-        ("seed-*", "each seed: checkpoints, result.json, metrics.jsonl, TensorBoard's files"),
+        ("seed-*", "of each seed: checkpoints, result.json, metrics.jsonl, TensorBoard's files"),
     ]
     return [(name, text) for name, text in rows if any(folder.glob(name))]
 
 
-def _next(config: Training, folder: Path, found: list[Result], missing: bool) -> list[tuple[str, str]]:
+def _next(config: "Training", folder: Path, found: list[Result], missing: bool) -> list[tuple[str, str]]:
     """What a person may want to do next, and the command for it."""
     rows = []
     if missing:
@@ -375,7 +390,7 @@ def _command(changes: dict[str, int]) -> str:
         else:
             words.append(word)
     words += [word for name, value in changes.items() for word in (name, str(value))]
-    return shlex.join(["python", *words])
+    return shlex.join([interpreter(), *words])
 
 
 # --- a child ---------------------------------------------------------------------------------------------------------
@@ -410,7 +425,7 @@ class _Request:
             os._exit(1)
 
 
-def _child(work: str, config: Training, seed: int, pipe: Connection) -> None:
+def _child(work: str, config: "Training", seed: int, pipe: Connection) -> None:
     """A seed's process: train, and say how it ended."""
     stop = _Request(pipe)
     folder = seed_folder(config.folder(), seed)
@@ -421,12 +436,13 @@ def _child(work: str, config: Training, seed: int, pipe: Connection) -> None:
         if progress.note or time.monotonic() - told_at >= _TELL_SECONDS:
             told_at = time.monotonic()
             try:
-                pipe.send(progress)
+                pipe.send(("progress", tuple(progress)))
             except OSError:
                 stop.requested = True  # nobody is left to hear it
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / ERROR).unlink(missing_ok=True)
         with _output(folder), _alone(folder, stop) as is_alone:
             ended = ("stopped", "")
             if is_alone and _work(work)(config, seed, folder, tell, stop) is not None:
@@ -469,23 +485,18 @@ def _alone(folder: Path, stop: _Request) -> Iterator[bool]:
     """Whether no other process trains this seed: one whose parent was killed may need a moment to save."""
     with (folder / ".lock").open("a") as file:
         until = time.monotonic() + _LOCK_SECONDS
-        while not (is_alone := _locked(file)) and not stop():
+        while not (is_alone := lock(file)) and not stop():
             if time.monotonic() > until:
                 raise ResultsError(f"{folder} is in use by another process; end it or choose another --run-dir")
             time.sleep(0.1)
         yield is_alone
 
 
-def _locked(file: IO[str]) -> bool:
-    return lock(file)
-
-
 def _failure(error: Exception, folder: Path) -> tuple[str, str]:
     """How to tell what went wrong: a line of our own says it; anything else is written down in full."""
-    module = type(error).__module__
-    if module in _OF_SETTINGS:
+    if type(error).__name__ in _OF_SETTINGS:
         return "refused", str(error)
-    if module.split(".")[0] in _OURS or isinstance(error, FloatingPointError):
+    if type(error).__module__.split(".")[0] in _OURS or isinstance(error, FloatingPointError):
         return "failed", str(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "failed", "there is not enough memory; fewer --jobs or a smaller replay need less"

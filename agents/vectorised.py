@@ -10,6 +10,8 @@ from rlcore.jit import Array
 
 __all__ = ["Vectorised"]
 
+_NONE = np.empty(0, np.int64)
+
 
 class Vectorised(Environments):
     """A vector environment of Gymnasium's, in whatever autoreset mode its metadata declares.
@@ -61,23 +63,24 @@ class Vectorised(Environments):
         self.masks: Array | None = None
         if "action_mask" in info:
             self.masks = np.ones((self.num, self.spec.num_actions), np.bool_)
-        self._look(self.masks, info, ~self._over)
+        self._look(self.masks, info)
         self._check(self._returns, self.observations, self.masks, self._over)
 
     def _observed(self, shown: Any) -> Array:
         return self._spaces.observe_all(shown, self._envs.observation_space)
 
-    def _look(self, masks: Array | None, info: dict[str, Any], chosen: Array) -> None:
-        """Take the masks of the environments ``chosen`` into ``masks``."""
-        there = info.get("_action_mask", np.full(self.num, "action_mask" in info))
-        wrong = chosen & (there if masks is None else ~there)
-        if wrong.any():
-            raise self._faulty(int(wrong.argmax()), "shows an action mask at some steps and none at others")
-        if masks is not None:
-            given = info["action_mask"]
-            if given.shape != masks.shape:
-                raise self._faulty(0, f"shows an action mask of shape {given.shape[1:]}, not {masks.shape[1:]}")
-            masks[chosen] = given[chosen]
+    def _look(self, masks: Array | None, info: dict[str, Any], chosen: Array | None = None) -> None:
+        """Take the masks of the environments ``chosen`` ([n] bool; None = all) into ``masks``."""
+        given = info.get("action_mask")
+        if masks is None and given is None:
+            return
+        known = np.zeros(self.num, np.bool_) if given is None else info.get("_action_mask", np.True_)
+        missing = ~known if chosen is None else chosen & ~known
+        if masks is None or given is None or missing.any():
+            raise self._faulty(int(np.argmax(missing)), "shows an action mask at some steps and none at others")
+        if given.shape != masks.shape:
+            raise self._faulty(0, f"shows an action mask of shape {given.shape[1:]}, not {masks.shape[1:]}")
+        np.copyto(masks, given, casting="unsafe", where=True if chosen is None else chosen[:, None])
 
     def _length(self, i: int) -> int:
         return int(self._lengths[i])
@@ -93,22 +96,26 @@ class Vectorised(Environments):
         self._returns += rewards
         self._lengths += live
         self.observations[:] = self._observed(shown)
-        self._look(self.masks, info, ~np.zeros_like(over))
-        ended = np.flatnonzero(over)
+        self._look(self.masks, info)
+        if not over.any():
+            self._check(rewards, self.observations, self.masks, terminated)
+            self._over = over
+            return Step(rewards, terminated, truncated, live, *self._ended(self.observations, self.masks, _NONE))
         finals, final_masks = self.observations, self.masks
-        if self._mode == "SAME_STEP" and len(ended):
+        if self._mode == "SAME_STEP":
             finals, final_masks = self._before_the_reset(info, over)
         self._check(rewards, finals, final_masks, terminated)
-        step = Step(
-            rewards, terminated, truncated, live, ended, finals[ended],
-            None if final_masks is None else final_masks[ended], self._returns[ended], self._lengths[ended],
-        )  # fmt: skip
-        self._returns[over], self._lengths[over] = 0.0, 0
-        if self._mode == "NEXT_STEP":
-            self._over = over
-        elif len(ended):
-            self._go_on(over)
+        ended = np.flatnonzero(over)
+        step = Step(rewards, terminated, truncated, live, *self._ended(finals, final_masks, ended))
+        self._go_on(ended, over)
         return step
+
+    def _ended(
+        self, finals: Array, masks: Array | None, ended: Array
+    ) -> tuple[Array, Array, Array | None, Array, Array]:
+        """What a step tells of the episodes that ended."""
+        masks = None if masks is None else masks[ended]
+        return ended, finals[ended], masks, self._returns[ended], self._lengths[ended]
 
     def _before_the_reset(self, info: dict[str, Any], over: Array) -> tuple[Array, Array | None]:
         """The observations [n, *shape] and masks [n, A] with those at the ends of the episodes that are ``over``."""
@@ -118,13 +125,17 @@ class Vectorised(Environments):
         self._look(masks, info["final_info"], over)
         return finals, masks
 
-    def _go_on(self, over: Array) -> None:
+    def _go_on(self, ended: Array, over: Array) -> None:
         """Act next on episodes that begin anew."""
+        self._returns[ended], self._lengths[ended] = 0.0, 0
+        if self._mode == "NEXT_STEP":
+            self._over = over
+            return
         if self._mode == "DISABLED":
             shown, info = self._envs.reset(options={"reset_mask": over.copy()})
             self.observations[over] = self._observed(shown)[over]
             self._look(self.masks, info, over)
-        self._check(self._returns, self.observations, self.masks, np.zeros_like(over))
+        self._check(self._returns, self.observations, self.masks, self._over)
 
     def save(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """See ``Environments``."""

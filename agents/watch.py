@@ -1,4 +1,4 @@
-"""A trained agent looked at: scored again, watched as it acts, recorded."""
+"""Trained agents looked at: scored again, watched as they act, recorded."""
 
 import sys
 import time
@@ -6,17 +6,38 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from agents.agent import Policy, load, seed_for
-from agents.environments import _find as find
-from agents.environments import _one_of as one_of
+from agents.agent import Policy, load, seed_folders, seed_for
+from agents.environments import find, one_of
+from agents.evaluation import evaluate, exact
 from agents.spaces import UnusableEnvironment
 from rlcore.files import write_whole
+from rlcore.statistics import interval, iqm
 
-__all__ = ["play", "record"]
+__all__ = ["play", "record", "score"]
 
 _MOST_FRAMES = 600  # of a GIF
 _MOST_STEPS = 100_000  # of an episode without a limit of its own
 _SLOWEST = 0.5  # seconds a step is shown, at most
+
+
+def score(run_dir: Path, episodes: int) -> None:
+    """Print what the final parameters of each seed are worth in so many fresh episodes: greedy actions, new seeds.
+
+    Raises:
+        ConfigError, CheckpointError, UnusableEnvironment: there is nothing to score.
+    """
+    means = []
+    for folder in seed_folders(run_dir):
+        agent = load(folder).agent
+        found = evaluate(agent, episodes, int(folder.name[5:]), "again")
+        worth = exact(agent)
+        means.append(found.mean)
+        told = f"; computed exactly: {worth.value:.4f}, at best {worth.best:.4f}" if worth is not None else ""
+        spread = f"{found.returns.min():g} to {found.returns.max():g}, standard deviation {found.returns.std():.1f}"
+        print(f"{folder.name}: mean return {found.mean:.4g} of {episodes} episodes, {spread}{told}", flush=True)
+    if len(means) > 1:
+        low, high = interval(means)
+        print(f"{len(means)} seeds: IQM {float(iqm(means)):.4g}, 95 % interval {low:.4g} to {high:.4g}")
 
 
 def play(run_dir: Path, seed: int | None, episodes: int = 5) -> None:

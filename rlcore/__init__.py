@@ -28,6 +28,7 @@ In the order of dependence:
     tensors         named tensors as bytes: safetensors, never pickle
     checkpoint      whole states on disk: atomic, hashed
     metrics         figures of a run to TensorBoard and JSONL
+    plots           what all pictures share: colours, names beside lines
     statistics      interquartile mean, bootstrap intervals, probability of improvement
 
 Nothing is imported here: write ``from rlcore.search import ...``.

@@ -1,11 +1,15 @@
-"""How far something long has got: a bar with the time left on a terminal; nothing elsewhere. rich draws it."""
+"""How far something long has got: a bar with the time left on a terminal; nothing elsewhere. rich draws it.
+
+And what else people are told in a terminal: durations, commands.
+"""
 
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TextIO
 
-__all__ = ["Progress", "can_draw", "clock"]
+__all__ = ["Progress", "can_draw", "clock", "interpreter"]
 
 
 class Progress:
@@ -45,3 +49,12 @@ def clock(seconds: float) -> str:
     """A duration as 1:23 or 1:23:45."""
     hours, rest = divmod(max(0, round(seconds)), 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
+def interpreter() -> str:
+    """This Python, as one would type it here."""
+    try:
+        inside = Path(sys.prefix).relative_to(Path.cwd())
+    except ValueError:
+        return "python"
+    return str(inside / Path(sys.executable).relative_to(sys.prefix))

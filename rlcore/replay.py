@@ -5,14 +5,15 @@ what came of it. The next observation of a step is that of the row after it, exc
 begins another one there, so the true final observation lies in a table beside the ring. Frames are stacked and n-step
 sums made when a batch is drawn.
 
-    row   observation  action  reward  ended          the newest row is open: its observation is known, not yet
-     7    o7           a7      r7      0              what is done there
-     8    o8           a8      r8      2   -> final observation of the episode
-     9    o9 (first of the next episode), open
+    row   observation                      action   reward   ended
+      7   o7                               a7       r7       0
+      8   o8                               a8       r8       2, and beside the ring: the final observation
+      9   o9, first of the next episode    -        -        -        the open row: nothing is done there yet
 
-Transitions are drawn with replacement, alike or by priority (Schaul et al. 2016, "Prioritized experience replay"): the
-proportional variant of section 3.3, with a sum tree and one draw from each of B equal strata of the sum. Differences
-from the paper: (1) where no priority is known yet, the greatest counts, as there, but of those already raised to alpha.
+Transitions are drawn with replacement, alike or by priority: Schaul et al. 2016, "Prioritized experience replay", the
+proportional variant with a sum tree and one draw from each of B equal shares of the sum (section 3.3, appendix B.2.1).
+Differences from the paper: (1) what is new gets the greatest priority that there ever was, though it may be gone;
+(2) weights are divided by the greatest of the batch.
 """
 
 import math
@@ -55,7 +56,7 @@ class StepLike(Protocol):
 
     @property
     def ended(self) -> Array:
-        """[k] int64: the environments where an episode ended, terminated or truncated."""
+        """[k] int64: the environments where an episode ended, terminated or truncated, in ascending order."""
 
     @property
     def final_observations(self) -> Array:
@@ -185,7 +186,7 @@ class Replay:
             if not 0.0 <= share <= 1.0:
                 raise ValueError(f"{name} must lie in [0, 1], not {share}")
         self.num_envs, self.shape, self.dtype = num_envs, tuple(shape), np.dtype(dtype)
-        self.num_actions, self.alpha = num_actions, alpha
+        self.num_actions, self.alpha = num_actions, float(alpha)
         self._settings = _Settings(-(-capacity // num_envs), stack, n_step, float(gamma))
         self._size = math.prod(self.shape)  # numbers in an observation
         self._memory = self._new_memory(seed)
@@ -193,6 +194,7 @@ class Replay:
         self._no_masks = np.ones((num_envs, num_actions), np.uint8)
         self._add: Any = None  # kernels as called without a look at the types: everything is of one dtype here
         self._sample: Any = None
+        self._update: Any = None
 
     def _new_memory(self, seed: int) -> _Memory:
         rows, n, width = self._settings.capacity + self._settings.stack, self.num_envs, self._size * self.dtype.itemsize
@@ -288,7 +290,9 @@ class Replay:
         if wrong == _NOT_BEGUN:
             raise ValueError(_BEGIN)
         if wrong:
-            raise ValueError("step.ended must name the environments whose live step terminated or truncated, each once")
+            raise ValueError(
+                "step.ended must name, in ascending order, the environments whose live step ended an episode"
+            )
 
     def cut(self, indices: Array | list[int], observations: Array, masks: Array | None = None) -> None:
         """Break episodes off that could not be resumed: the step before now is truncated, and another episode begins.
@@ -370,7 +374,9 @@ class Replay:
         errors = _vector(errors, np.float64, len(indices))
         if not np.isfinite(errors).all():
             raise ValueError("a transition's error is not a finite number, so it gives no priority")
-        _update(self._memory, self._settings, indices, errors, self.alpha)
+        if self._update is None:
+            self._update = entry(_update, self._memory, self._settings, indices.copy(), errors.copy(), self.alpha)
+        self._update(self._memory, self._settings, indices, errors, self.alpha)
 
     # --- checkpoints -------------------------------------------------------------------------------------------------
 
@@ -460,7 +466,7 @@ def _vector(values: Array, dtype: type, count: int) -> Array:
     """
     found: Array = np.ascontiguousarray(values, dtype)
     if found.shape != (count,):
-        raise ValueError(f"an array of a step has shape {np.shape(values)} instead of {(count,)}")
+        raise ValueError(f"an array has shape {np.shape(values)} instead of {(count,)}")
     return found
 
 
@@ -631,8 +637,6 @@ def _open(memory: _Memory, row: int, frames: Array, masks: Array) -> None:
         if memory.slots[place, e] >= 0:
             memory.counters[_FINALS_FROM] += 1
             memory.slots[place, e] = -1
-        memory.actions[place, e] = 0
-        memory.rewards[place, e] = 0.0
         memory.ended[place, e] = GOES_ON
         _copy(frames, e, memory.frames, place * n + e)
         _copy(masks, e, memory.masks, place * n + e)

@@ -135,7 +135,7 @@ def _discounted(rewards: Array, ended: Array, gamma: float, last: Array, returns
         for t in range(rows - 1, -1, -1):
             if ended[t, e] == TRUNCATED:
                 total = float(last[t, e])
-            elif ended[t, e] != GOES_ON:
+            elif ended[t, e] == TERMINATED:
                 total = 0.0
             total = rewards[t, e] + gamma * total
             returns[t, e] = total

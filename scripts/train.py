@@ -11,6 +11,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)  # the clone
 
 from agents.settings import AGENTS, Training
 from agents.tuned import starting_point
+from rlcore.checkpoint import CheckpointError
 
 T = TypeVar("T", bound=Training)
 USAGE = f"usage: train.py {'|'.join(AGENTS)} [--env CartPole-v1] [--seeds 5] [--steps N] ...; AGENT --help lists all"
@@ -36,10 +37,22 @@ def main() -> int:
         start = starting_point(name, flags)
         description = f"{type(start).__doc__}\n\nDefaults: of the run that is gone on with, else tuned for --env."
         command = tyro.cli(Command[type(start)], args=flags, default=Command(start), description=description)
-        from agents.commands import run
-    except ValueError as error:
+        settings = command.settings
+        if not command.evaluate and not command.play:
+            from agents.seeds import run
+
+            return run(settings)
+        from agents.watch import play, score
+
+        if command.evaluate:
+            score(settings.folder(), command.evaluate)
+        if command.play:
+            play(settings.folder(), settings.seed)
+    except (ValueError, OSError, RuntimeError, CheckpointError) as error:
         return fail(error)
-    return run(command.settings, command.evaluate, command.play)
+    except KeyboardInterrupt:
+        print()
+    return 0
 
 
 def fail(error: object) -> int:

@@ -3,23 +3,22 @@ ratings over the positions of training.
 """
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rlcore.metrics import read as read_metrics
+from rlcore.plots import COLOURS, GREY, canvas, grid, label_lines, plot, write
 from selfplay.arena import wilson
 from selfplay.exact import Marks, ply_groups, totals
-from selfplay.picture import COLOURS, GREY, GRID, INK, curve_of, joined, label_lines, plot
+from selfplay.picture import curve_of, joined
 from selfplay.report import part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from selfplay.ratings import Rating
     from selfplay.weights import About
@@ -38,9 +37,9 @@ def draw_by_ply(path: Path, name: str, marks: Mapping[str, Marks], whole: bool) 
     With 95 % intervals, but where the ``whole`` game was looked at.
     """
     intervals = "" if whole else "; 95 % intervals"
-    figure = _canvas(name, f"Share of moves that keep the result, in %, by plies played{intervals}")
+    figure = canvas(name, f"Share of moves that keep the result, in %, by plies played{intervals}")
     axes = figure.subplots(1, 1)
-    _style(axes, "plies played")
+    grid(axes, "plies played")
     plies = next(iter(marks.values())).ply
     groups = ply_groups(plies)
     middle = [float(group.mean()) for group in groups]
@@ -56,7 +55,7 @@ def draw_by_ply(path: Path, name: str, marks: Mapping[str, Marks], whole: bool) 
         labels.append((kept[-1], f"{player}: {part(totals(one).kept)} in all", colour))
     axes.set_ylim(None, 100)
     label_lines(axes, labels)
-    _write(figure, path)
+    write(figure, path)
 
 
 def draw_over_training(path: Path, title: str, folders: Sequence[Path]) -> None:
@@ -64,9 +63,9 @@ def draw_over_training(path: Path, title: str, folders: Sequence[Path]) -> None:
 
     A colour each, by the names of their folders.
     """
-    figure = _canvas(title, "Share of results kept, in %: with search (lines), by the policy alone (dashes)")
+    figure = canvas(title, "Share of results kept, in %: with search (lines), by the policy alone (dashes)")
     axes = figure.subplots(1, 1)
-    _style(axes, "minutes of training")
+    grid(axes, "minutes of training")
     labels = []
     for folder, colour in zip(folders, cycle(COLOURS), strict=False):
         rows = joined(list(read_metrics(folder)))
@@ -77,7 +76,7 @@ def draw_over_training(path: Path, title: str, folders: Sequence[Path]) -> None:
             labels.append((search[1][-1], f"{folder.resolve().name}: {part(search[1][-1] / 100)}", colour))
     axes.set_ylim(None, 100)
     label_lines(axes, labels)
-    _write(figure, path)
+    write(figure, path)
 
 
 def draw_ratings(
@@ -91,9 +90,9 @@ def draw_ratings(
     """
     last = networks[-1][0]
     after = f"{last.positions:,} positions, {last.steps:,} steps, {last.minutes:,.0f} minutes of training"
-    figure = _canvas(title, f"Elo with 95 % interval, over positions to train on (logarithmic); so far {after}")
+    figure = canvas(title, f"Elo with 95 % interval, over positions to train on (logarithmic); so far {after}")
     axes = figure.subplots(1, 1)
-    _style(axes, "positions")
+    grid(axes, "positions")
     rated = [(about.positions, one) for about, one in networks if not math.isnan(one.elo)]
     first = min((positions for positions, _ in rated if positions), default=2) / 2
     places = [positions or first for positions, _ in rated]
@@ -111,7 +110,7 @@ def draw_ratings(
     _log_axis(axes, first, places, any(positions == 0 for positions, _ in rated))
     axes.set_ylim(low, high)
     label_lines(axes, labels)
-    _write(figure, path)
+    write(figure, path)
 
 
 def _limits(heights: Sequence[float]) -> tuple[float, float]:
@@ -135,33 +134,3 @@ def _log_axis(axes: "Axes", first: float, places: Sequence[float], is_zero: bool
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_locator(FixedLocator([first, *ticks] if is_zero else ticks))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "untrained" if is_zero and x == first else f"{x:,.0f}"))
-
-
-def _canvas(title: str, subtitle: str) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = FigureCanvasAgg(Figure(figsize=(9, 5), dpi=100, facecolor="white")).figure
-    figure.subplots_adjust(left=0.06, right=0.82, top=0.83, bottom=0.11)
-    figure.text(0.06, 0.93, title, fontsize=14, fontweight="bold", color=INK)
-    figure.text(0.06, 0.88, subtitle, fontsize=9.5, color=GREY)
-    return figure
-
-
-def _style(axes: "Axes", below: str) -> None:
-    axes.grid(True, color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labelsize=9, labelcolor=GREY)
-    axes.set_xlabel(below, fontsize=9, color=GREY)
-
-
-def _write(figure: "Figure", path: Path) -> None:
-    """Write the file whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    arguments: dict[str, Any] = {"format": "png", "metadata": {"Software": None}}
-    try:
-        figure.savefig(temporary, **arguments)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

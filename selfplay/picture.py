@@ -4,12 +4,12 @@ Neither library is imported before it is needed.
 """
 
 import math
-import os
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rlcore.plots import COLOURS, GREY, INK, Curve, Label, blank, grid, label_lines, plot, write
 from rlcore.progress import clock
 from selfplay.report import LEARNER, LN_3, Point, Result, Status, figure, part, percent, relative
 
@@ -244,14 +244,9 @@ def _time(s: Status, width: int) -> "list[Text]":
 
 # --- the picture -----------------------------------------------------------------------------------------------------
 
-INK, GREY, GRID = "#222222", "#777777", "#e6e6e6"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito: for every kind of eye
 _MOST_POINTS = 150  # of a curve, or about: means of neighbours
-_LINE = 0.062  # height of a line of text, of a panel's
 
 Row = Mapping[str, Any]
-Curve = tuple[list[float], list[float]]  # minutes, values
-Label = tuple[float, str, str]  # height, text, colour
 
 
 def draw(run_dir: Path, metrics: Sequence[Row], strength: Sequence[Result]) -> Path:
@@ -265,13 +260,10 @@ def draw(run_dir: Path, metrics: Sequence[Row], strength: Sequence[Result]) -> P
             "endings/<name>" as counts and, where it was measured, "strength/<opponent>" in [0, 1] with "/low", "/high".
         strength: the last measurement, shown where the metrics hold no more than one.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = joined(metrics)
-    canvas = FigureCanvasAgg(Figure(figsize=(12, 8), dpi=100, facecolor="white"))  # no pyplot: any thread may draw
-    axes = canvas.figure.subplots(2, 3)
-    canvas.figure.subplots_adjust(left=0.045, right=0.9, top=0.83, bottom=0.075, wspace=0.52, hspace=0.42)
+    page = blank(12, 8)
+    axes = page.subplots(2, 3)
+    page.subplots_adjust(left=0.045, right=0.9, top=0.83, bottom=0.075, wspace=0.52, hspace=0.42)
     _losses(axes[0, 0], rows, "policy", curve_of(rows, "uniform_loss"), "uniform", "uniform over legal moves")
     end = rows[-1]["minutes"] if rows else 0.0
     _losses(axes[0, 1], rows, "value", ([0.0, end], [LN_3, LN_3]), "ln 3", "ln 3, which knows nothing")
@@ -289,12 +281,10 @@ def draw(run_dir: Path, metrics: Sequence[Row], strength: Sequence[Result]) -> P
         panel.set_xlabel("minutes of training", fontsize=9, color=GREY)
     known = {name: value for row in rows for name, value in row.items()}  # the last value of each
     words = [f"{_number(known[name]):,.0f} {name}" for name in ("games", "positions", "steps") if name in known]
-    canvas.figure.text(0.045, 0.945, run_dir.name, fontsize=17, fontweight="bold", color=INK)
-    canvas.figure.text(0.045, 0.917, ", ".join([f"{end:,.1f} minutes of training", *words]), fontsize=10.5, color=GREY)
+    page.text(0.045, 0.945, run_dir.name, fontsize=17, fontweight="bold", color=INK)
+    page.text(0.045, 0.917, ", ".join([f"{end:,.1f} minutes of training", *words]), fontsize=10.5, color=GREY)
     path = run_dir / FILE
-    temporary = path.with_suffix(".png.tmp")
-    canvas.figure.savefig(temporary, format="png", metadata={"Software": None})
-    os.replace(temporary, path)
+    write(page, path)
     return path
 
 
@@ -330,32 +320,9 @@ def _frame(axes: "Axes", title: str, unit: str, rows: Sequence[Row]) -> None:
     """Title, unit and grid of a panel; minutes from zero."""
     axes.set_title(title[:40], loc="left", fontsize=11, fontweight="bold", color=INK, pad=21)
     axes.text(0, 1.025, unit, transform=axes.transAxes, fontsize=9, color=GREY)
-    axes.grid(True, color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labelsize=9, labelcolor=GREY)
+    grid(axes)
     axes.set_xlim(0, (rows[-1]["minutes"] if rows else 0) or 1.0)
     axes.locator_params(nbins=5)
-
-
-def plot(axes: "Axes", curve: Curve, colour: str, width: float = 2.0, style: str = "-") -> None:
-    """A line, or a dot where there is one value only."""
-    axes.plot(*curve, style, color=colour, linewidth=width, marker="o" if len(curve[0]) == 1 else "", clip_on=False)
-
-
-def label_lines(axes: "Axes", labels: Sequence[Label]) -> None:
-    """Names to the right of the lines that they belong to, moved apart where they would touch."""
-    low, high = axes.get_ylim()
-    texts = sorted(((y - low) / (high - low), textwrap.fill(text, 15), colour) for y, text, colour in labels)
-    heights = [_LINE * (1 + text.count("\n")) for _, text, _ in texts]
-    centres = [y for y, _, _ in texts]
-    for i in range(1, len(texts)):  # upwards
-        centres[i] = max(centres[i], centres[i - 1] + (heights[i - 1] + heights[i]) / 2)
-    for i in reversed(range(len(texts))):  # what has left the panel at the top comes down again
-        above = centres[i + 1] - heights[i + 1] / 2 if i + 1 < len(texts) else 1.04
-        centres[i] = min(centres[i], above - heights[i] / 2)
-    for centre, (_, text, colour) in zip(centres, texts, strict=True):
-        axes.text(1.04, centre, text, transform=axes.transAxes, va="center", fontsize=9, color=colour, linespacing=1.1)
 
 
 def _losses(axes: "Axes", rows: Sequence[Row], what: str, yardstick: Curve, name: str, label: str) -> None:

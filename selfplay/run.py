@@ -5,7 +5,6 @@ finished go to the log, and are counted; then the crew takes them to learn from,
 """
 
 import shlex
-import sys
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from operator import attrgetter
@@ -16,6 +15,7 @@ from rlcore import checkpoint
 from rlcore.files import write_whole
 from rlcore.game import Game
 from rlcore.metrics import Metrics
+from rlcore.progress import interpreter
 from selfplay.config import Config, ConfigError, parse_config, read_config
 from selfplay.crew import Crew, Past, Threads
 from selfplay.gamefile import GameFile
@@ -31,15 +31,6 @@ from selfplay.window import window_size
 
 _LATEST = 200  # games that draw rate, length and endings are reported over
 _LATEST_CHECKS = 500  # games that the error of giving up is reported over
-
-
-def _python() -> str:
-    """This interpreter, as one would type it here."""
-    try:
-        inside = Path(sys.prefix).relative_to(Path.cwd())
-    except ValueError:
-        return "python"
-    return str(inside / Path(sys.executable).relative_to(sys.prefix))
 
 
 class Run:
@@ -159,7 +150,7 @@ class Run:
         folder = shlex.quote(str(self.folder))
         address = f" --ray-address {shlex.quote(self.config.ray_address)}" if self.config.ray_address else ""
         where = "" if self.config.run_dir is None else f" --run-dir {folder}"
-        python, options = _python(), f"--game {self.game.name}"
+        python, options = interpreter(), f"--game {self.game.name}"
         more = " --max-positions 0" if self.is_complete else ""
         steps = [
             ("go on training", f"{python} scripts/selfplay.py {options}{where}{more}{address}"),

@@ -13,7 +13,7 @@ from games.grid_world.env import IDS, GridWorldEnv, GridWorldVectorEnv
 from games.grid_world.maps import MAPS, Cell, MapError, named, parse
 from rlcore import mdp
 from rlcore.rng import seed_of, uniform
-from tests.gym_help import toy_text
+from tests.gym_help import rollout, same, toy_text
 
 
 def table(text: str) -> np.ndarray:
@@ -164,32 +164,13 @@ def test_what_an_environment_is_asked_wrongly_is_one_clear_line() -> None:
 WORLD = parse("S..\n.X.\n..G", step_reward=-0.1)
 
 
-def rollout(envs, steps: int) -> list:
-    """What comes back, with actions that reach goal, pit and time limit; a reset where the mode asks for one."""
-    mode, told = envs.metadata["autoreset_mode"], [envs.reset(seed=7)]
-    actions = np.random.default_rng(2).integers(4, size=(steps, envs.num_envs))
-    for row in actions:
-        told.append(envs.step(row))
-        done = told[-1][2] | told[-1][3]
-        if mode == AutoresetMode.DISABLED and done.any():
-            told.append(envs.reset(options={"reset_mask": done}))
-    return told
-
-
-def same(ours, theirs) -> bool:
-    if isinstance(theirs, dict):
-        return set(ours) == set(theirs) and all(same(ours[name], theirs[name]) for name in theirs)
-    if isinstance(theirs, tuple):
-        return len(ours) == len(theirs) and all(map(same, ours, theirs))
-    return ours.dtype == theirs.dtype and ours.tolist() == theirs.tolist()
-
-
 @pytest.mark.parametrize("mode", AutoresetMode)
 def test_the_vector_environment_answers_as_gymnasium_does_in_every_autoreset_mode(mode) -> None:
     """Observations, rewards, flags and infos, key by key, on a map where nothing is left to chance."""
     make = [lambda: gymnasium.wrappers.TimeLimit(GridWorldEnv(WORLD), 6)] * 5
-    theirs = rollout(SyncVectorEnv(make, autoreset_mode=mode), 60)
-    ours = rollout(GridWorldVectorEnv(5, 6, WORLD, mode), 60)
+    actions = np.random.default_rng(2).integers(4, size=(60, 5))
+    theirs = rollout(SyncVectorEnv(make, autoreset_mode=mode), actions)
+    ours = rollout(GridWorldVectorEnv(5, 6, WORLD, mode), actions)
     assert len(ours) == len(theirs)
     for step, (one, other) in enumerate(zip(ours, theirs, strict=True)):
         assert same(one, other), step
@@ -286,3 +267,39 @@ def test_where_no_window_can_be_opened_is_one_clear_line() -> None:
         env.reset(seed=1)
     env.close()
     env.close()
+
+
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_a_saved_state_is_gone_on_from_exactly(mode) -> None:
+    def step(envs, rng):
+        over = envs._over
+        if mode is AutoresetMode.DISABLED and over.any():
+            envs.reset(options={"reset_mask": over.copy()})
+        return envs.step(rng.integers(4, size=5))
+
+    envs, other = (GridWorldVectorEnv(5, 12, "rooms", mode) for _ in range(2))
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        envs.get_state()
+    envs.reset(seed=3)
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        step(envs, rng)
+    state = envs.get_state()
+    other.set_state(state)
+    rngs = [np.random.default_rng(1) for _ in range(2)]
+    for _ in range(40):
+        for mine, theirs in zip(step(envs, rngs[0])[:4], step(other, rngs[1])[:4], strict=True):
+            assert np.array_equal(mine, theirs)
+    assert not np.array_equal(state["rng"], envs.rng), "what was saved is a copy"
+
+
+def test_a_state_of_other_grid_worlds_is_refused() -> None:
+    envs = GridWorldVectorEnv(3, world="rooms")
+    envs.reset(seed=0)
+    state = envs.get_state()
+    for wrong in ({}, {**state, "rng": state["rng"][:2]}, {**state, "steps": state["steps"].astype(np.int32)}):
+        with pytest.raises(ValueError, match="no state of 3 grid worlds"):
+            envs.set_state(wrong)
+    with pytest.raises(ValueError, match="another world: this one has 64 states"):
+        envs.set_state({**state, "states": np.array([0, 64, 1])})
+    assert all(np.array_equal(envs.get_state()[name], state[name]) for name in state)

@@ -1,0 +1,1 @@
+"""Catch: a ball falls, and a paddle should be where it lands."""
