@@ -156,7 +156,14 @@ class Agent(ABC):
         self.steps, self.episodes, self.updates = (int(saved.state[name]) for name in ("steps", "episodes", "updates"))
 
 
-_CLASSES = {"q-learning": "q_learning:QLearner", "sarsa": "q_learning:SARSALearner", "dqn": "dqn:DQNAgent"}
+_CLASSES = {
+    "q-learning": "q_learning:QLearner",
+    "sarsa": "q_learning:SARSALearner",
+    "dqn": "dqn:DQNAgent",
+    "reinforce": "reinforce:REINFORCEAgent",
+    "a2c": "a2c:A2CAgent",
+    "ppo": "ppo:PPOAgent",
+}
 
 
 def agent_class(name: str) -> type[Agent]:

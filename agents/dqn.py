@@ -60,7 +60,7 @@ class QNetwork(nn.Module):
         features = self.torso(x)
         out: Tensor = self.advantage(features)
         if self.distributional:
-            out = out.unflatten(1, (self.actions, self.atoms))
+            out = out.view(-1, self.actions, self.atoms)
         if self.value is not None:  # Wang et al. 2016, eq. 9
             value = self.value(features)
             out = out - out.mean(1, keepdim=True) + (value[:, None] if self.distributional else value)
@@ -190,7 +190,7 @@ class DQNAgent(Agent):
         while self.steps < min(before + self.config.train_every, self.config.steps):
             actions, self._memory = self.act(envs.observations, envs.masks, self._memory, greedy=False)
             step = envs.step(actions)
-            self.forget(self._memory, step.ended)
+            self.forget(self._memory, step.fresh)
             self.replay.add(actions, step, envs.observations, envs.masks)
             self.stepped(step)
         if self.steps >= self.config.learning_starts and len(self.replay) > 0:

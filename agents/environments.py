@@ -24,7 +24,7 @@ __all__ = [
     "Vectorised", "find", "make", "one_of",
 ]  # fmt: skip
 
-_OURS = ("games.catch.env", "games.glimpse.env", "games.grid_world.env")
+_OURS = ("games.catch.env", "games.glimpse.env", "games.grid_world.env", "games.hidden")
 """Modules that register ids which begin with rlcore/."""
 _FRAME_SKIP = 4  # frames of an Atari game that a step lasts
 

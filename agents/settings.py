@@ -9,7 +9,18 @@ from typing import Any, ClassVar, Literal
 
 from rlcore.config import require
 
-__all__ = ["AGENTS", "DQN", "SARSA", "QLearning", "Training"]
+__all__ = [
+    "A2C",
+    "AGENTS",
+    "DQN",
+    "PPO",
+    "REINFORCE",
+    "SARSA",
+    "ActorCritic",
+    "PolicyGradient",
+    "QLearning",
+    "Training",
+]
 
 _MOST_ENVS = 65_536
 
@@ -197,7 +208,159 @@ class DQN(Training):
             raise ValueError(f"value_least ({self.value_least}) must be below value_most ({self.value_most})")
 
 
-AGENTS: dict[str, type[Training]] = {kind.agent: kind for kind in (QLearning, SARSA, DQN)}
+@dataclass(frozen=True)
+class PolicyGradient(Training):
+    """What all agents that learn a policy by its gradient have."""
+
+    hidden: tuple[int, ...] = (64, 64)
+    """Units of the fully connected layers; pixels go through convolutions before them."""
+    activation: Literal["tanh", "relu"] = "tanh"
+    """After each of these layers. Weights are orthogonal at first (gain sqrt 2; heads 0.01 and 1), biases 0."""
+    cell: Literal["none", "lstm", "gru"] = "none"
+    """A memory of the episode (Hochreiter and Schmidhuber 1997; Cho et al. 2014) ..."""
+    units: int = 64
+    """... of so many units."""
+    learning_rate: float = 3e-4
+    """Step size at first ..."""
+    learning_rate_final: float = 3e-4
+    """... and at the end, in a straight line."""
+    max_gradient_norm: float = 0.5
+    """Longer gradients are shortened to this length; 0 = never."""
+    entropy: float = 0.0
+    """Weight of the policy's entropy, which keeps it from being sure too soon."""
+    normalise_observations: bool = False
+    """Observations less their mean so far, by their deviation, within [-10, 10]."""
+    normalise_rewards: bool = False
+    """Rewards by the deviation of their discounted sums so far, within [-10, 10]."""
+    log_std: float = 0.0
+    """Actions that are vectors: logarithm of their deviation at first, in half the width of what is allowed."""
+    scored_as_drawn: bool = False
+    """Evaluate with actions as the policy draws them, not the most probable ones: where an observation does not tell
+    all, the best policy may be one that is never sure."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a setting makes no sense."""
+        super().__post_init__()
+        require(self, {"units": 1, "learning_rate": 0, "learning_rate_final": 0, "max_gradient_norm": 0, "entropy": 0})
+        if any(units < 1 for units in self.hidden):
+            raise ValueError(f"hidden holds numbers of units, each at least 1, not {self.hidden}")
+        if not math.isfinite(self.log_std):
+            raise ValueError(f"log_std must be finite, not {self.log_std}")
+
+
+@dataclass(frozen=True)
+class ActorCritic(PolicyGradient):
+    """What agents with a policy and a value have that learn from steps before the episode is over."""
+
+    shared: bool = False
+    """Whether policy and value have their layers, and the memory, in common."""
+    gae_lambda: float = 0.95
+    """How far advantages look before they trust the value (Schulman et al. 2016): 0 = a step, 1 = all there is."""
+    value_weight: float = 0.5
+    """Weight of the value's squared error in the loss."""
+    normalise_advantages: bool = False
+    """Advantages less their mean, by their deviation."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a setting makes no sense."""
+        super().__post_init__()
+        require(self, {"value_weight": 0})
+        _require_share(self, "gae_lambda")
+
+
+@dataclass(frozen=True)
+class REINFORCE(PolicyGradient):
+    """REINFORCE, Monte-Carlo policy gradient (Williams 1992; Sutton and Barto 2018, chapter 13), with a baseline."""
+
+    agent: ClassVar[str] = "reinforce"
+
+    num_envs: int = 1
+    """Environments that are stepped side by side; with more than one, episodes outlast updates and are learned from
+    although their first steps were taken by an older policy."""
+    episodes: int = 8
+    """Episodes of an update."""
+    baseline: Literal["none", "average", "value"] = "value"
+    """What is taken from returns: nothing, a moving average of theirs, or what a network of its own expects."""
+    average_rate: float = 0.05
+    """How much of an update's mean return goes into the average, after the update."""
+    learning_rate: float = 1e-3
+    """Step size at first ..."""
+    learning_rate_final: float = 1e-3
+    """... and at the end, in a straight line."""
+    value_learning_rate: float = 1e-3
+    """Step size of the value network ..."""
+    value_updates: int = 10
+    """... which makes so many gradient steps an update, after the policy's."""
+    discount_steps: bool = False
+    """Count the t-th step of an episode gamma^t times, as the gradient of the discounted return has it."""
+    normalise_advantages: bool = False
+    """Returns, less the baseline, by their deviation."""
+    max_gradient_norm: float = 0.0
+    """Longer gradients are shortened to this length; 0 = never."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a setting makes no sense."""
+        super().__post_init__()
+        require(self, {"episodes": 1, "value_learning_rate": 0, "value_updates": 1})
+        _require_share(self, "average_rate")
+
+
+@dataclass(frozen=True)
+class A2C(ActorCritic):
+    """Advantage actor-critic, the synchronous A3C (Mnih et al. 2016)."""
+
+    agent: ClassVar[str] = "a2c"
+
+    rollout_steps: int = 5
+    """Steps of each environment between updates."""
+    learning_rate: float = 7e-4
+    """Step size at first ..."""
+    learning_rate_final: float = 7e-4
+    """... and at the end, in a straight line."""
+    gae_lambda: float = 1.0
+    """How far advantages look before they trust the value (Schulman et al. 2016): 0 = a step, 1 = all there is."""
+    optimizer: Literal["rmsprop", "adam"] = "rmsprop"
+    """As the paper has it, with decay 0.99; or Adam. Epsilon is 1e-5 in both."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a setting makes no sense."""
+        super().__post_init__()
+        require(self, {"rollout_steps": 1})
+
+
+@dataclass(frozen=True)
+class PPO(ActorCritic):
+    """Proximal policy optimization (Schulman et al. 2017)."""
+
+    agent: ClassVar[str] = "ppo"
+
+    rollout_steps: int = 128
+    """Steps of each environment between updates."""
+    epochs: int = 4
+    """How often an update goes through them ..."""
+    minibatch_size: int = 256
+    """... in random parts of so many steps; with a memory, whole environments."""
+    clip: float = 0.2
+    """A ratio of new to old probability that is more than this away from 1 counts no further; at first ..."""
+    clip_final: float = 0.2
+    """... and at the end, in a straight line."""
+    clip_value: float = 0.0
+    """Values that moved further than this from their old ones count no further, as in OpenAI's baselines; 0 = never."""
+    target_kl: float = 0.0
+    """An update stops when policies have moved half as far again as this, in nats; 0 = never."""
+    normalise_advantages: bool = True
+    """Advantages less their mean, by their deviation (of the population), in each minibatch of more than one."""
+    adam_epsilon: float = 1e-5
+    """Adam's epsilon."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a setting makes no sense."""
+        super().__post_init__()
+        require(self, {"rollout_steps": 1, "epochs": 1, "minibatch_size": 1, "clip": 0, "clip_final": 0})
+        require(self, {"clip_value": 0, "target_kl": 0, "adam_epsilon": 0})
+
+
+AGENTS: dict[str, type[Training]] = {kind.agent: kind for kind in (QLearning, SARSA, DQN, REINFORCE, A2C, PPO)}
 """Settings by the agent's name."""
 
 

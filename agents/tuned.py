@@ -16,6 +16,17 @@ __all__ = ["TUNED", "starting_point", "tuned"]
 
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("dqn", "CartPole-v1"): {"double": True, "n_step": 3, "learning_rate_final": 0.0, "replay_size": 100_000},
+    ("a2c", "CartPole-v1"): {"steps": 500_000},
+    ("ppo", "CartPole-v1"): {
+        "steps": 200_000,
+        "rollout_steps": 32,
+        "epochs": 20,
+        "gae_lambda": 0.8,
+        "gamma": 0.98,
+        "learning_rate": 1e-3,
+        "learning_rate_final": 0.0,
+        "clip_final": 0.0,
+    },
 }
 """What differs from an agent's usual settings, by agent and environment."""
 

@@ -117,10 +117,13 @@ def from_env(env: Any) -> MDP:
     """The process of a Gymnasium environment that shows its own: one of the grid worlds here, or toy text with ``P``.
 
     Raises:
-        ValueError: it shows none.
+        ValueError: it shows none, or its observations are not the states.
     """
     inner = env.unwrapped
     if isinstance(getattr(inner, "mdp", None), MDP):
+        shown = getattr(inner, "shown", None)
+        if shown is not None and not np.array_equal(shown, np.arange(len(shown))):
+            raise ValueError(f"{type(inner).__name__} shows the same of several states, so no table has their values")
         return checked(inner.mdp)
     if not hasattr(inner, "P") or not hasattr(inner, "initial_state_distrib"):
         raise ValueError(f"{type(inner).__name__} shows no table P of its transitions, so it cannot be solved exactly")

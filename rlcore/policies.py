@@ -8,15 +8,15 @@ and is zero where an episode begins.
 """
 
 import math
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from rlcore.torsos import Kind, Torso, orthogonal
 
-__all__ = ["ActorCritic", "Categorical", "Cell", "Distribution", "Gaussian", "Outlook"]
+__all__ = ["ActorCritic", "Categorical", "Cell", "Distribution", "Gaussian", "Outlook", "flatten"]
 
 Cell = Literal["none", "lstm", "gru"]
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -25,30 +25,33 @@ _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 class Categorical(NamedTuple):
     """A distribution over numbered actions."""
 
-    log_policy: Tensor
-    """[..., A] log-probabilities; -inf where an action is forbidden."""
+    logits: Tensor
+    """[..., A]: log-probabilities but for a constant; -inf where an action is forbidden."""
+    masked: bool
+    """Whether one may be."""
 
-    @classmethod
-    def of(cls, logits: Tensor, masks: Tensor | None) -> "Categorical":
-        """From logits [..., A] and what is allowed, [..., A] bool."""
-        return cls((logits if masks is None else logits.masked_fill(~masks, -torch.inf)).log_softmax(-1))
+    @staticmethod
+    def noise(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+        """What ``sample`` needs, [*shape, A]: standard Gumbel numbers."""
+        return torch.empty(*shape).exponential_(generator=generator).log_().neg_()
 
-    def sample(self, generator: torch.Generator) -> Tensor:
-        """[...] int64: by the Gumbel-max trick, which needs no sums."""
-        noise = torch.empty_like(self.log_policy).exponential_(generator=generator)
-        return (self.log_policy - noise.log_()).argmax(-1)
+    def sample(self, noise: Tensor) -> Tensor:
+        """[...] int64, by the Gumbel-max trick: the largest of logits and noise added."""
+        return (self.logits + noise).argmax(-1)
 
     def mode(self) -> Tensor:
-        return self.log_policy.argmax(-1)
+        return self.logits.argmax(-1)
 
-    def log_prob(self, actions: Tensor) -> Tensor:
-        """[...], of actions [...] int64."""
-        return self.log_policy.gather(-1, actions[..., None]).squeeze(-1)
+    def at(self, index: Any) -> "Categorical":
+        """Some of them."""
+        return Categorical(self.logits[index], self.masked)
 
-    def entropy(self) -> Tensor:
-        """[...], in nats."""
-        policy = self.log_policy.exp()
-        return -(policy * self.log_policy.clamp(min=-1e4)).sum(-1)  # 0 * -inf is NaN
+    def log_prob_and_entropy(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """[...] each: log-probabilities of actions [...] int64, and the entropy in nats."""
+        log_policy = self.logits.log_softmax(-1)
+        # 0 * -inf is NaN
+        finite = log_policy.clamp(min=-1e4) if self.masked else log_policy
+        return log_policy.gather(-1, actions[..., None]).squeeze(-1), -(log_policy.exp() * finite).sum(-1)
 
 
 class Gaussian(NamedTuple):
@@ -59,20 +62,27 @@ class Gaussian(NamedTuple):
     log_std: Tensor
     """[d]"""
 
-    def sample(self, generator: torch.Generator) -> Tensor:
+    @staticmethod
+    def noise(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+        """What ``sample`` needs, [*shape, d]: standard normal numbers."""
+        return torch.empty(*shape).normal_(generator=generator)
+
+    def sample(self, noise: Tensor) -> Tensor:
         """[..., d]; environments clip it, the density is that of what was drawn."""
-        noise = torch.empty_like(self.mean).normal_(generator=generator)
         return self.mean + self.log_std.exp() * noise
 
     def mode(self) -> Tensor:
         return self.mean
 
-    def log_prob(self, actions: Tensor) -> Tensor:
-        scaled = (actions - self.mean) * (-self.log_std).exp()
-        return (-0.5 * scaled * scaled - self.log_std - _HALF_LOG_2PI).sum(-1)
+    def at(self, index: Any) -> "Gaussian":
+        """Some of them."""
+        return Gaussian(self.mean[index], self.log_std)
 
-    def entropy(self) -> Tensor:
-        return (self.log_std + 0.5 + _HALF_LOG_2PI).sum().expand(self.mean.shape[:-1])
+    def log_prob_and_entropy(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """[...] each: log-densities of actions [..., d], and the entropy in nats."""
+        scaled = (actions - self.mean) * (-self.log_std).exp()
+        log_prob = (-0.5 * scaled * scaled - self.log_std - _HALF_LOG_2PI).sum(-1)
+        return log_prob, (self.log_std + 0.5 + _HALF_LOG_2PI).sum().expand(log_prob.shape)
 
 
 Distribution = Categorical | Gaussian
@@ -83,8 +93,6 @@ class Outlook(NamedTuple):
 
     policy: Distribution
     values: Tensor
-    memory: Tensor | None
-    """[n, units]: after the last step."""
 
 
 class ActorCritic(nn.Module):
@@ -116,11 +124,12 @@ class ActorCritic(nn.Module):
         activation: type[nn.Module] = nn.Tanh,
     ) -> None:
         super().__init__()
-        self.num_actions, self.shared, self.cell, self.units = num_actions, shared, cell, units
+        self.cell, self.units, self.ndim = cell, units, len(shape)
         count = 1 if shared else 2
         torsos = [Torso(kind, shape, size, hidden, activation=activation) for _ in range(count)]
-        for layer in (module for torso in torsos for module in torso.modules() if isinstance(module, nn.Linear)):
-            orthogonal(layer, math.sqrt(2.0))
+        for module in (module for torso in torsos for module in torso.modules()):
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                orthogonal(module, math.sqrt(2.0))
         self.torsos = nn.ModuleList(torsos)
         features = torsos[0].features
         self.cells = nn.ModuleList(_cell(cell, features, units) for _ in range(count if cell != "none" else 0))
@@ -134,60 +143,99 @@ class ActorCritic(nn.Module):
         """Numbers an environment that are remembered: of all cells, hidden and cell states."""
         return len(self.cells) * self.units * (2 if self.cell == "lstm" else 1)
 
+    def noise(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+        """What policies of this ``shape`` need to draw actions."""
+        kind = Categorical if self.log_std is None else Gaussian
+        return kind.noise((*shape, self.policy_head.out_features), generator)
+
     def act(
-        self, observations: Tensor, masks: Tensor | None, memory: Tensor | None
+        self, observations: Tensor, masks: Tensor | None, memory: Tensor | None = None
     ) -> tuple[Distribution, Tensor | None]:
         """The policy of one step: observations [n, *shape], masks [n, A], memory [n, memory_size], zero at a start."""
         if memory is None:
             return self._policy(self.policy_head(self.torsos[0](observations)), masks), None
-        starts = torch.zeros(1, len(observations), dtype=torch.bool, device=observations.device)
-        features, memory = self._remember(observations[None], starts, memory)
-        return self._policy(self.policy_head(features[0][0]), masks), memory
+        parts = [self._features(i, observations[None], None, memory) for i in range(len(self.cells))]
+        return self._policy(self.policy_head(parts[0][0][0]), masks), torch.cat([state for _, state in parts], 1)
 
     def forward(
         self, observations: Tensor, masks: Tensor | None, starts: Tensor | None = None, memory: Tensor | None = None
     ) -> Outlook:
-        """Policy and values of T steps.
+        """Policy and values of T steps; without a memory, of observations of any number of leading dimensions.
 
         Args:
-            observations: [T, n, *shape]; masks: [T, n, A] or none. Without a memory, T and n may be any two numbers.
+            observations: [T, n, *shape]; masks: [T, n, A] or none.
             starts: [T, n] bool: whether an episode begins with the observation.
             memory: [n, memory_size]: before the first of them.
         """
-        if memory is None:
-            flat = observations.flatten(0, 1)
-            features = [torso(flat).unflatten(0, observations.shape[:2]) for torso in self.torsos]
-        else:
-            assert starts is not None
-            features, memory = self._remember(observations, starts, memory)
-        values: Tensor = self.value_head(features[-1]).squeeze(-1)
-        return Outlook(self._policy(self.policy_head(features[0]), masks), values, memory)
+        features = self._features(0, observations, starts, memory)[0]
+        policy = self._policy(self.policy_head(features), masks)
+        if len(self.torsos) > 1:
+            features = self._features(1, observations, starts, memory)[0]
+        values: Tensor = self.value_head(features).squeeze(-1)
+        return Outlook(policy, values)
+
+    def policies(
+        self, observations: Tensor, masks: Tensor | None, starts: Tensor | None = None, memory: Tensor | None = None
+    ) -> Distribution:
+        """As ``forward``, without values."""
+        return self._policy(self.policy_head(self._features(0, observations, starts, memory)[0]), masks)
+
+    def values(self, observations: Tensor, starts: Tensor | None = None, memory: Tensor | None = None) -> Tensor:
+        """As ``forward``, without policies."""
+        values: Tensor = self.value_head(self._features(len(self.torsos) - 1, observations, starts, memory)[0])
+        return values.squeeze(-1)
+
+    def _see(self, torso: nn.Module, observations: Tensor) -> Tensor:
+        """Features [..., F] of observations [..., *shape]."""
+        before = observations.shape[: observations.ndim - self.ndim]
+        plain = self.ndim < 2 or len(before) == 1
+        features: Tensor = torso(observations if plain else observations.flatten(0, len(before) - 1))
+        return features if plain else features.view(*before, -1)
 
     def _policy(self, out: Tensor, masks: Tensor | None) -> Distribution:
-        return Categorical.of(out, masks) if self.log_std is None else Gaussian(out, self.log_std)
+        if self.log_std is not None:
+            return Gaussian(out, self.log_std)
+        return Categorical(out if masks is None else out.masked_fill(~masks, -torch.inf), masks is not None)
 
-    def _remember(self, observations: Tensor, starts: Tensor, memory: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Features [T, n, units] of each cell, and the memory after them."""
-        steps, flat = observations.shape[0], observations.flatten(0, 1)
-        found, states = [], []
-        keep = (~starts).float()[..., None]  # [T, n, 1]
-        for torso, cell, state in zip(self.torsos, self.cells, memory.chunk(len(self.cells), 1), strict=True):
-            inputs = torso(flat).unflatten(0, observations.shape[:2])
-            outs = []
-            for t in range(steps):
-                state = state * keep[t]
-                if self.cell == "lstm":
-                    state = torch.cat(cell(inputs[t], tuple(state.chunk(2, 1))), 1)
-                else:
-                    state = cell(inputs[t], state)
-                outs.append(state[:, : self.units])
-            found.append(torch.stack(outs))
-            states.append(state)
-        return found, torch.cat(states, 1)
+    def _features(
+        self, i: int, observations: Tensor, starts: Tensor | None, memory: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """What torso i, and its cell, make of observations, and that cell's state after them."""
+        inputs = self._see(self.torsos[i], observations)
+        if memory is None:
+            return inputs, inputs
+        cell, state = self.cells[i], memory.chunk(len(self.cells), 1)[i]
+        # a cell runs at once over steps in which no episode begins
+        borders = [0] if starts is None else [0, *(starts[1:].any(1).nonzero().flatten() + 1).tolist()]
+        outs = []
+        for first, end in zip(borders, [*borders[1:], len(observations)], strict=True):
+            if starts is not None:
+                state = state.masked_fill(starts[first][:, None], 0.0)
+            parts = tuple(part.contiguous()[None] for part in torch.split(state, self.units, 1))
+            out, parts = cell(inputs[first:end], parts if self.cell == "lstm" else parts[0])
+            state = torch.cat(parts, 2)[0] if self.cell == "lstm" else parts[0]
+            outs.append(out)
+        return torch.cat(outs), state
 
 
 def _cell(kind: Cell, features: int, units: int) -> nn.Module:
-    cell = nn.LSTMCell(features, units) if kind == "lstm" else nn.GRUCell(features, units)
+    cell = nn.LSTM(features, units) if kind == "lstm" else nn.GRU(features, units)
     for name, parameter in cell.named_parameters():
         nn.init.orthogonal_(parameter) if "weight" in name else nn.init.zeros_(parameter)
     return cell
+
+
+def flatten(parameters: Iterable[nn.Parameter]) -> nn.Parameter:
+    """One parameter in whose memory all of them lie from now on, and likewise their gradients.
+
+    An optimizer's step, or the gradient's length, is then a call or two instead of some for every layer.
+    """
+    parts = list(parameters)
+    flat = nn.Parameter(torch.cat([part.detach().reshape(-1) for part in parts]))
+    flat.grad = torch.zeros_like(flat)
+    place = 0
+    for part in parts:
+        end = place + part.numel()
+        part.data, part.grad = flat.data[place:end].view_as(part), flat.grad[place:end].view_as(part)
+        place = end
+    return flat

@@ -7,7 +7,7 @@ pixels  [B, C, H, W] uint8 scaled to [0, 1], convolutions, fully connected layer
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ __all__ = ["Kind", "NoisyLinear", "Torso", "orthogonal"]
 
 Kind = Literal["index", "vector", "pixels"]
 Linear = Callable[[int, int], nn.Module]
+Layer = TypeVar("Layer", bound=nn.Linear | nn.Conv2d)
 
 _LARGE = 36  # from this side on, pixels go through the strides of Mnih et al. 2015
 
@@ -113,8 +114,9 @@ class NoisyLinear(nn.Module):
         return functional.linear(x, weight, self.bias + self.bias_sigma * self.noise_out)
 
 
-def orthogonal(layer: nn.Linear, gain: float) -> nn.Linear:
+def orthogonal(layer: Layer, gain: float) -> Layer:
     """The layer with orthogonal weights of this gain and no bias, as policy gradients like it (Saxe et al. 2014)."""
     nn.init.orthogonal_(layer.weight, gain)
-    nn.init.zeros_(layer.bias)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
     return layer

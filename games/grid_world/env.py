@@ -1,7 +1,7 @@
 """Grid worlds, and any Markov decision process, as Gymnasium environments: one at a time, or many in one kernel.
 
-An observation is the state's number, and ``info["action_mask"]`` ([A] int8, 1 = allowed) says what may be chosen.
-Importing this module registers the ids:
+An observation is the state's number, or what is shown of it, and ``info["action_mask"]`` ([A] int8, 1 = allowed) says
+what may be chosen. Importing this module registers the ids:
 
     import gymnasium
     env = gymnasium.make("games.grid_world.env:rlcore/GridRooms-v0")     # or import it, and then by "rlcore/..." alone
@@ -39,6 +39,14 @@ def _world_of(world: str | GridWorld | MDP) -> tuple[MDP, GridWorld | None]:
     return checked(world), None
 
 
+def _shown(shown: Any, states: int) -> Array:
+    """What is shown of each state, [S] int64: its number by default. Raises ValueError where it is something else."""
+    found = np.arange(states) if shown is None else np.ascontiguousarray(shown, np.int64)
+    if found.shape != (states,) or found.min() < 0:
+        raise ValueError(f"what is shown must be {states} numbers, one a state, from 0 on")
+    return found
+
+
 def _check_render_mode(mode: str | None, known: list[str], world: GridWorld | None) -> None:
     if mode is not None and mode not in known:
         raise ValueError(f"there is no render mode {mode!r}; there are {', '.join(known)}")
@@ -52,19 +60,24 @@ class GridWorldEnv(gymnasium.Env[Any, Any]):
     Args:
         world: the name of a map (``maps.MAPS``), a map itself, a parsed one, or any Markov decision process.
         render_mode: "ansi" for text, "rgb_array" for pixels, "human" for a window.
+        shown: [S], the observation in each state, which may be the same in several; by default the state's number.
 
     Raises:
-        MapError, ValueError: there is no such world or render mode.
+        MapError, ValueError: there is no such world or render mode, or ``shown`` is no such array.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["human", "ansi", "rgb_array"], "render_fps": _FPS}  # noqa: RUF012
 
-    def __init__(self, world: str | GridWorld | MDP = "rooms", render_mode: str | None = None) -> None:
+    def __init__(
+        self, world: str | GridWorld | MDP = "rooms", render_mode: str | None = None, shown: Any = None
+    ) -> None:
         self.mdp, self.world = _world_of(world)
         _check_render_mode(render_mode, self.metadata["render_modes"], self.world)
         self.render_mode = render_mode
         states, actions, _ = self.mdp.probability.shape
-        self.observation_space = spaces.Discrete(states)
+        self.shown = _shown(shown, states)
+        """[S] int64: the observation in each state."""
+        self.observation_space = spaces.Discrete(int(self.shown.max()) + 1)
         self.action_space = spaces.Discrete(actions)
         self.state = int(self.mdp.start.argmax())
         self._window: Any = None
@@ -74,14 +87,14 @@ class GridWorldEnv(gymnasium.Env[Any, Any]):
         super().reset(seed=seed)
         self.state = int(_pick(self.mdp.start, self.np_random.random()))
         if options and "state" in options:
-            if not self.observation_space.contains(options["state"]):
+            if not 0 <= options["state"] < len(self.mdp.start):
                 raise ValueError(
                     f"there is no state {options['state']}; states are numbered 0 to {len(self.mdp.start) - 1}"
                 )
             self.state = int(options["state"])
         if self.render_mode == "human":
             self.render()
-        return self.state, self._info()
+        return int(self.shown[self.state]), self._info()
 
     def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
         """See Gymnasium. An action that the mask leaves out has its effect all the same."""
@@ -92,7 +105,8 @@ class GridWorldEnv(gymnasium.Env[Any, Any]):
         self.state = int(self.mdp.next_state[place][k])
         if self.render_mode == "human":
             self.render()
-        return self.state, float(self.mdp.reward[place][k]), bool(self.mdp.terminated[place][k]), False, self._info()
+        reward, over = float(self.mdp.reward[place][k]), bool(self.mdp.terminated[place][k])
+        return int(self.shown[self.state]), reward, over, False, self._info()
 
     def _info(self) -> dict[str, Any]:
         return {"action_mask": self.mdp.allowed[self.state].astype(np.int8)}
@@ -192,7 +206,7 @@ class GridWorldVectorEnv(VectorEnv[Array, Array, Array]):
         num_envs: copies n.
         max_episode_steps: steps after which an episode is truncated; none = no limit.
         autoreset_mode: any of Gymnasium's, by itself or by its name; ``metadata["autoreset_mode"]`` says which.
-        world, render_mode: as for ``GridWorldEnv``; all copies are rendered, but not in a window.
+        world, render_mode, shown: as for ``GridWorldEnv``; all copies are rendered, but not in a window.
 
     Raises:
         MapError, ValueError: there is no such world, mode, or number.
@@ -211,6 +225,7 @@ class GridWorldVectorEnv(VectorEnv[Array, Array, Array]):
         world: str | GridWorld | MDP = "rooms",
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
+        shown: Any = None,
     ) -> None:
         if num_envs < 1 or (max_episode_steps is not None and max_episode_steps < -1):
             raise ValueError(f"there are no {num_envs} environments of {max_episode_steps} steps")
@@ -221,7 +236,8 @@ class GridWorldVectorEnv(VectorEnv[Array, Array, Array]):
         self.num_envs, self.render_mode = num_envs, render_mode
         self.max_episode_steps = max_episode_steps
         states, actions, _ = self.mdp.probability.shape
-        self.single_observation_space = spaces.Discrete(states)
+        self.shown = _shown(shown, states)
+        self.single_observation_space = spaces.Discrete(int(self.shown.max()) + 1)
         self.single_action_space = spaces.Discrete(actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -249,7 +265,7 @@ class GridWorldVectorEnv(VectorEnv[Array, Array, Array]):
         _begin(self.mdp, chosen, self._states, self._steps, self.rng)
         self._over[chosen] = False
         self._begun = True
-        return self._states.copy(), self._info(chosen)
+        return self.shown[self._states], self._info(chosen)
 
     def _checked_mask(self, mask: Any) -> Array:
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
@@ -292,7 +308,7 @@ class GridWorldVectorEnv(VectorEnv[Array, Array, Array]):
         info = self._info(np.ones(n, np.bool_))
         if self._mode == _SAME_STEP:
             info |= self._final_info(terminated | truncated)
-        return self._states.copy(), rewards, terminated, truncated, info
+        return self.shown[self._states], rewards, terminated, truncated, info
 
     def _info(self, known: Array) -> dict[str, Any]:
         """The masks of the environments ``known`` ([n] bool); zeros for others."""
@@ -303,7 +319,7 @@ class GridWorldVectorEnv(VectorEnv[Array, Array, Array]):
         if not done.any():
             return {}
         observations = np.full(self.num_envs, None, object)
-        observations[done] = self._final[done].tolist()
+        observations[done] = self.shown[self._final[done]].tolist()
         inner = {"action_mask": self._mask[self._final] * done[:, None], "_action_mask": done.copy()}
         return {"final_obs": observations, "_final_obs": done.copy(), "final_info": inner, "_final_info": done.copy()}
 
@@ -327,7 +343,7 @@ class GridWorldVectorEnv(VectorEnv[Array, Array, Array]):
         for name, array in mine.items():
             if name not in state or state[name].shape != array.shape or state[name].dtype != array.dtype:
                 raise ValueError(f"it is no state of {self.num_envs} grid worlds: {name} is missing or of another kind")
-        if not self.observation_space.contains(state["states"]):
+        if not ((state["states"] >= 0) & (state["states"] < len(self.mdp.start))).all():
             raise ValueError(f"it is a state of another world: this one has {len(self.mdp.start)} states")
         for name, array in mine.items():
             array[:] = state[name]
