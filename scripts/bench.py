@@ -20,7 +20,7 @@ class Settings:
     a learner takes finished games in (ingest), both on Ray (ray), agents on Gymnasium environments (agents).
 
     Prints one JSON line a figure. Quote the ratios, not the bare speeds: each path is timed in turn with partners,
-    such as stockfish, cshogi, OpenSpiel or stable-baselines3 (where they are installed), plain PyTorch, or the evaluator
+    such as stockfish, cshogi, OpenSpiel or stable-baselines3 (where they are installed), plain PyTorch, or an evaluator
     with nothing else to do.
     """
 
