@@ -223,12 +223,12 @@ def _cell(kind: Cell, features: int, units: int) -> nn.Module:
     cell = nn.LSTM(features, units) if kind == "lstm" else nn.GRU(features, units)
     for name, parameter in cell.named_parameters():
         if "weight" in name:
-            for gate in parameter.detach().split(units):
+            for gate in parameter.detach().view(-1, units, parameter.shape[1]):
                 nn.init.orthogonal_(gate)
         else:
             nn.init.zeros_(parameter)
     if isinstance(cell, nn.LSTM):
-        cell.bias_ih_l0.data[units : 2 * units] = 1.0
+        cell.get_parameter("bias_ih_l0").data[units : 2 * units] = 1.0
     return cell
 
 
