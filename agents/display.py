@@ -98,7 +98,7 @@ class Display:
         if state == "done":
             one.progress = one.progress._replace(steps=max(one.progress.steps, one.progress.total))
         if self.plain and state in ("done", "stopped") and before == "trains":
-            self.line(f"seed {seed}: {state} after {one.progress.steps:,} steps")
+            self.line(f"seed {seed}: {state}")
         self.update()
 
     def progress(self, progress: Progress) -> None:

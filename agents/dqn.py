@@ -23,6 +23,7 @@ from agents.agent import Agent, Generators, Memory, NonFiniteError, Saved, seed_
 from agents.settings import DQN
 from agents.spaces import Spec
 from rlcore.config import ConfigError
+from rlcore.flat import Flat
 from rlcore.jit import Array
 from rlcore.replay import Batch, Replay
 from rlcore.schedules import linear
@@ -57,10 +58,13 @@ class QNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.torso(x)
-        out: Tensor = self.advantage(features).view(-1, self.actions, self.atoms)
+        out: Tensor = self.advantage(features)
+        if self.distributional:
+            out = out.view(-1, self.actions, self.atoms)
         if self.value is not None:  # Wang et al. 2016, eq. 9
-            out = out - out.mean(1, keepdim=True) + self.value(features)[:, None]
-        return out.log_softmax(2) if self.distributional else out.squeeze(2)
+            value = self.value(features)
+            out = out - out.mean(1, keepdim=True) + (value[:, None] if self.distributional else value)
+        return out.log_softmax(2) if self.distributional else out
 
     def draw_noise(self, generator: torch.Generator) -> None:
         for layer in self.noisy:
@@ -84,6 +88,12 @@ def project(probabilities: Tensor, returns: Tensor, discounts: Tensor, support: 
     return (near * probabilities[:, None, :]).sum(2)
 
 
+def _of(out: Tensor, actions: Tensor) -> Tensor:
+    """What is told of these actions [B], of values [B, A] or distributions [B, A, atoms]; gather is faster than []."""
+    place = actions[:, None] if out.dim() == 2 else actions[:, None, None].expand(-1, 1, out.shape[2])
+    return out.gather(1, place).squeeze(1)
+
+
 class DQNAgent(Agent):
     """See the module; needs numbered actions."""
 
@@ -102,7 +112,8 @@ class DQNAgent(Agent):
             self.online = QNetwork(spec, config).to(self.device)
             self.target = QNetwork(spec, config).to(self.device).requires_grad_(False)
         self.target.load_state_dict(self.online.state_dict())
-        self.optimizer = torch.optim.Adam(self.online.parameters(), lr=config.learning_rate, eps=1e-5, fused=True)
+        self.parameters, self.copies = Flat(self.online), Flat(self.target)
+        self.optimizer = torch.optim.Adam([self.parameters.vector], lr=config.learning_rate, eps=1e-5, fused=True)
         self.support = torch.linspace(config.value_least, config.value_most, config.atoms, device=self.device)
         self.random = Generators(seed, "exploration")
         self.noise = torch.Generator().manual_seed(seed_for(seed, "noise"))
@@ -214,16 +225,16 @@ class DQNAgent(Agent):
             batch = self.replay.sample(c.batch_size, beta)
             losses = self.losses(batch)
             loss = (losses * self._tensor(batch.weights)).mean() if c.prioritised else losses.mean()
-            self.optimizer.zero_grad(set_to_none=True)
+            self.parameters.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.online.parameters(), c.max_gradient_norm)
+            self.parameters.clip_grad(c.max_gradient_norm)
             self.optimizer.step()
             if c.prioritised:
                 self.replay.update(batch.indices, losses.detach().cpu().numpy())
             self._losses += loss.detach()
             self.updates += 1
             if self.updates % c.target_every == 0:
-                self.target.load_state_dict(self.online.state_dict())
+                self.copies.vector.copy_(self.parameters.vector)
         self._since += steps
         if not torch.isfinite(self._losses):
             self._refuse()
@@ -233,19 +244,19 @@ class DQNAgent(Agent):
         if self.config.noisy:
             self.online.draw_noise(self.noise)
             self.target.draw_noise(self.noise)
-        rows = torch.arange(len(batch.actions), device=self.device)
-        actions = self._tensor(batch.actions)
         returns, discounts = self._tensor(batch.returns), self._tensor(batch.discounts)
         with torch.no_grad():
             after = self._tensor(batch.next_observations)
             out = self.target(after)
             chooser = self.values(self.online(after) if self.config.double else out)
-            best = chooser.masked_fill(~self._tensor(batch.next_masks), -torch.inf).argmax(1)
+            if batch.next_masks.shape[1] > 1:  # else nothing is ever masked
+                chooser = chooser.masked_fill(~self._tensor(batch.next_masks), -torch.inf)
+            ahead = _of(out, chooser.argmax(1))
             if self.config.distributional:
-                goal = project(out[rows, best].exp(), returns, discounts, self.support)
+                goal = project(ahead.exp(), returns, discounts, self.support)
             else:
-                goal = returns + discounts * out[rows, best]
-        told = self.online(self._tensor(batch.observations))[rows, actions]
+                goal = torch.addcmul(returns, discounts, ahead)
+        told = _of(self.online(self._tensor(batch.observations)), self._tensor(batch.actions))
         if self.config.distributional:
             return -(goal * told).sum(1)
         return functional.smooth_l1_loss(told, goal, reduction="none")

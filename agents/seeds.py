@@ -6,57 +6,37 @@ when the parent has died. Ctrl-C lets every seed save and stop, a second one end
 """
 
 import contextlib
-import faulthandler
-import importlib
-import math
 import multiprocessing
 import os
 import shlex
 import signal
 import sys
-import threading
-import time
-import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from agents import results
 from agents.display import Display, Progress, State
 from agents.results import Result, ResultsError, seed_folder
-from rlcore.files import lock
+from agents.settings import Training
+from agents.worker import OUTPUT, train_seed
 from rlcore.progress import interpreter
 
-if TYPE_CHECKING:
-    from agents.settings import Training
-
-__all__ = ["Progress", "Stop", "Tell", "run"]
-
-Tell = Callable[[Progress], None]
-Stop = Callable[[], bool]
+__all__ = ["Progress", "run"]
 
 WORK = "agents.training.train"
 """What trains a seed: ``train(config, seed, folder, tell, stop)``. It returns the seed's result, once it is written to
 the folder, or None where it was stopped and has saved."""
-ERROR, OUTPUT = "error.txt", "output.txt"
-"""In a seed's folder: an unexpected error, in full; what libraries have printed, or the system when it crashed."""
-
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-_OURS = ("agents", "games", "rlcore")
-_OF_SETTINGS = ("ConfigError", "UnusableEnvironment")
-"""Errors that meet every seed alike, by name: some modules are imported in the seeds' processes only."""
-_TELL_SECONDS = 0.2  # between two messages of a seed
 _WAIT_SECONDS = 0.25  # for messages
-_LOCK_SECONDS = 30.0  # for an earlier process to save and go
 _REAP_SECONDS = 10.0  # for a process that has said how it ended to be gone
-_ORPHAN_SECONDS = 60.0  # for a seed to save and go when its parent has died
 
 
-def run(config: "Training", work: str = WORK, check: Callable[["Training"], None] | None = None) -> int:
+def run(config: Training, work: str = WORK, check: Callable[[Training], None] | None = None) -> int:
     """Train all seeds, those that have not been; show how they do, and what they came to.
 
     Args:
@@ -70,17 +50,23 @@ def run(config: "Training", work: str = WORK, check: Callable[["Training"], None
     try:
         (check or _check)(config)
         crew = _Crew(config, work)
+    except KeyboardInterrupt:
+        print("Stopped before training began.")
+        return 0
     except (ImportError, OSError, ResultsError, RuntimeError, ValueError) as error:
         return _refuse(error)
     with Display(crew.title, crew.seeds, config.steps) as display:
         crew.train(display)
     if crew.refused:
         return _refuse(crew.refused)
-    _conclude(config, crew)
+    try:
+        _conclude(config, crew)
+    except KeyboardInterrupt:  # nothing is lost: the same command sums up again
+        return 128 + signal.SIGINT
     return 1 if crew.failed else 0
 
 
-def _check(config: "Training") -> None:
+def _check(config: Training) -> None:
     """Make the environment once, here: what is wrong with it is told at once, and once."""
     from agents.environments import make
 
@@ -105,7 +91,7 @@ class _Child(NamedTuple):
 class _Crew:
     """The seeds, and the processes in which they train."""
 
-    def __init__(self, config: "Training", work: str) -> None:
+    def __init__(self, config: Training, work: str) -> None:
         """Look at what is there; nothing is started.
 
         Raises:
@@ -173,7 +159,7 @@ class _Crew:
         """Start a seed's process."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_child, args=(self._work, self.config, seed, theirs), name=f"seed {seed}")
+        process = context.Process(target=train_seed, args=(self._work, self.config, seed, theirs), name=f"seed {seed}")
         try:
             with _one_thread(), _signals_held():
                 process.start()
@@ -193,15 +179,24 @@ class _Crew:
         try:
             while child.pipe.poll():
                 kind, what = child.pipe.recv()
-                if kind != "progress":
+                if kind == "progress":
+                    display.progress(Progress(*what))
+                elif kind == "line":
+                    self._once(what, display)
+                else:
                     self._end(seed, kind, what, display)
                     return
-                display.progress(Progress(*what))
         except (EOFError, OSError):
             _reap(child.process)
             ended = True
         if ended:
             self._end(seed, "failed", _cause_of_death(child.process.exitcode, seed_folder(self.folder, seed)), display)
+
+    def _once(self, line: str, display: Display) -> None:
+        """Show what several seeds say alike."""
+        if line not in self.lines:
+            self.lines.append(line)
+            display.line(line)
 
     def _end(self, seed: int, state: State | str, why: str, display: Display) -> None:
         """Note that a seed has come to an end; its process is gone or about to go."""
@@ -315,7 +310,7 @@ def _cause_of_death(status: int | None, folder: Path) -> str:
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 
-def _conclude(config: "Training", crew: _Crew) -> None:
+def _conclude(config: Training, crew: _Crew) -> None:
     """Sum up all seeds that lie in the folder and have been trained for as many steps: table, file, picture."""
     folder = crew.folder
     found, _ = results.read_all(folder)
@@ -342,7 +337,7 @@ def _rows(rows: list[tuple[str, str]]) -> list[str]:
     return [f"  {name:<{width}}  {text}" for name, text in rows]
 
 
-def _draw(config: "Training", folder: Path, found: list[Result]) -> str:
+def _draw(config: Training, folder: Path, found: list[Result]) -> str:
     """Draw the picture; where that cannot be, a line that says why."""
     try:
         from agents.curves import draw
@@ -360,12 +355,12 @@ def _contents(folder: Path) -> list[tuple[str, str]]:
     rows = [
         (results.SUMMARY, "what all seeds came to, with settings and versions"),
         ("curves.png", "learning curves as a picture"),
-        ("seed-*", "of each seed: checkpoints, result.json, metrics.jsonl, TensorBoard's files"),
+        ("seed-*", "of each seed: checkpoints, result, metrics, TensorBoard's files"),
     ]
     return [(name, text) for name, text in rows if any(folder.glob(name))]
 
 
-def _next(config: "Training", folder: Path, found: list[Result], missing: bool) -> list[tuple[str, str]]:
+def _next(config: Training, folder: Path, found: list[Result], missing: bool) -> list[tuple[str, str]]:
     """What a person may want to do next, and the command for it."""
     rows = []
     if missing:
@@ -374,6 +369,10 @@ def _next(config: "Training", folder: Path, found: list[Result], missing: bool) 
         rows.append(("train for longer", _command({"--steps": 2 * config.steps})))
     if found and config.seeds < 5:
         rows.append(("train more seeds", _command({"--seeds": 5})))
+    if found:
+        where = [] if config.run_dir is None else ["--run-dir", str(config.run_dir)]
+        short = shlex.join([interpreter(), sys.argv[0], config.agent, "--env", config.env, *where])
+        rows += [("score it again", f"{short} --evaluate 1000"), ("watch it", f"{short} --play")]
     rows.append(("see the curves", f"tensorboard --logdir {shlex.quote(str(folder))}"))
     return rows
 
@@ -391,120 +390,3 @@ def _command(changes: dict[str, int]) -> str:
             words.append(word)
     words += [word for name, value in changes.items() for word in (name, str(value))]
     return shlex.join([interpreter(), *words])
-
-
-# --- a child ---------------------------------------------------------------------------------------------------------
-
-
-class _Request:
-    """Whether a seed is asked to stop: by a signal, by its parent, or because that has died."""
-
-    def __init__(self, pipe: Connection) -> None:
-        self.requested = False
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None and (name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN):  # nohup
-                signal.signal(number, self._handle)
-        if sys.platform != "win32":
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-        threading.Thread(target=self._listen, args=(pipe,), daemon=True).start()
-
-    def __call__(self) -> bool:
-        return self.requested
-
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        self.requested = True
-
-    def _listen(self, pipe: Connection) -> None:
-        try:
-            pipe.recv()
-            self.requested = True
-        except (EOFError, OSError):
-            self.requested = True
-            time.sleep(_ORPHAN_SECONDS)
-            os._exit(1)
-
-
-def _child(work: str, config: "Training", seed: int, pipe: Connection) -> None:
-    """A seed's process: train, and say how it ended."""
-    stop = _Request(pipe)
-    folder = seed_folder(config.folder(), seed)
-    told_at = -math.inf
-
-    def tell(progress: Progress) -> None:
-        nonlocal told_at
-        if progress.note or time.monotonic() - told_at >= _TELL_SECONDS:
-            told_at = time.monotonic()
-            try:
-                pipe.send(("progress", tuple(progress)))
-            except OSError:
-                stop.requested = True  # nobody is left to hear it
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ERROR).unlink(missing_ok=True)
-        with _output(folder), _alone(folder, stop) as is_alone:
-            ended = ("stopped", "")
-            if is_alone and _work(work)(config, seed, folder, tell, stop) is not None:
-                ended = ("done", "")
-    except Exception as error:
-        ended = _failure(error, folder)
-    with contextlib.suppress(OSError):
-        pipe.send(ended)
-
-
-def _work(name: str) -> Callable[..., Result | None]:
-    module, _, function = name.rpartition(".")
-    found: Callable[..., Result | None] = getattr(importlib.import_module(module), function)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
-    return found
-
-
-@contextlib.contextmanager
-def _output(folder: Path) -> Iterator[None]:
-    """What is printed inside goes to a file, not into the table on the screen; an empty file goes again."""
-    path = folder / OUTPUT
-    with path.open("w") as file:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-            os.dup2(file.fileno(), stream.fileno())
-        faulthandler.enable(file)
-        try:
-            yield
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            faulthandler.disable()
-    if path.stat().st_size == 0:
-        path.unlink()
-
-
-@contextlib.contextmanager
-def _alone(folder: Path, stop: _Request) -> Iterator[bool]:
-    """Whether no other process trains this seed: one whose parent was killed may need a moment to save."""
-    with (folder / ".lock").open("a") as file:
-        until = time.monotonic() + _LOCK_SECONDS
-        while not (is_alone := lock(file)) and not stop():
-            if time.monotonic() > until:
-                raise ResultsError(f"{folder} is in use by another process; end it or choose another --run-dir")
-            time.sleep(0.1)
-        yield is_alone
-
-
-def _failure(error: Exception, folder: Path) -> tuple[str, str]:
-    """How to tell what went wrong: a line of our own says it; anything else is written down in full."""
-    if type(error).__name__ in _OF_SETTINGS:
-        return "refused", str(error)
-    if type(error).__module__.split(".")[0] in _OURS or isinstance(error, FloatingPointError):
-        return "failed", str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "failed", "there is not enough memory; fewer --jobs or a smaller replay need less"
-    if isinstance(error, OSError) and error.strerror:
-        return "failed", f"{error.filename or folder}: {error.strerror}"
-    told = f"{type(error).__name__}: {error}".splitlines()[0]
-    try:
-        (folder / ERROR).write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-    except OSError:
-        return "failed", told
-    return "failed", f"{told} (in full: {folder / ERROR})"

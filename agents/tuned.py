@@ -15,7 +15,7 @@ from rlcore.config import ConfigError, read
 __all__ = ["TUNED", "starting_point", "tuned"]
 
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
-    ("dqn", "CartPole-v1"): {},
+    ("dqn", "CartPole-v1"): {"double": True, "n_step": 3, "learning_rate_final": 0.0, "replay_size": 100_000},
     ("a2c", "CartPole-v1"): {"steps": 500_000},
     ("ppo", "CartPole-v1"): {
         "steps": 200_000,

@@ -17,15 +17,15 @@ from games import GAMES
 class Settings:
     """Measure throughput: move generation (perft), random games (playouts), tree search without a network (search),
     networks by runtime and batch size (inference), self-play from end to end (selfplay), training (learner), how fast
-    a learner takes finished games in (ingest), both on Ray (ray).
+    a learner takes finished games in (ingest), both on Ray (ray), agents on Gymnasium environments (agents).
 
     Prints one JSON line a figure. Quote the ratios, not the bare speeds: each path is timed in turn with partners,
-    such as stockfish, cshogi or OpenSpiel (where they are installed), plain PyTorch, or the evaluator with nothing
-    else to do.
+    such as stockfish, cshogi, OpenSpiel or stable-baselines3 (where they are installed), plain PyTorch, or the evaluator
+    with nothing else to do.
     """
 
     what: tyro.conf.Positional[
-        Literal["perft", "playouts", "search", "inference", "selfplay", "learner", "ingest", "ray", "all"]
+        Literal["perft", "playouts", "search", "inference", "selfplay", "learner", "ingest", "ray", "agents", "all"]
     ] = "all"
     """What to measure."""
     game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "chess"

@@ -314,6 +314,13 @@ def bench_ray(game: Game, rounds: int) -> Iterator[Figure]:
     yield from bench_ray.bench_ingest_ray(game, rounds)
 
 
+def bench_agents(_game: Game, rounds: int) -> Iterator[Figure]:
+    """Agents on Gymnasium environments, whatever the game."""
+    from selfplay import bench_agents
+
+    yield from bench_agents.bench_agents(rounds)
+
+
 BENCHES = {
     "perft": bench_perft,
     "playouts": bench_playouts,
@@ -323,6 +330,7 @@ BENCHES = {
     "learner": bench_learner,
     "ingest": bench_ingest,
     "ray": bench_ray,
+    "agents": bench_agents,
 }
 
 

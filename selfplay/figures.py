@@ -18,11 +18,11 @@ __all__ = ["Figure", "beside", "machine", "measured"]
 Figure = dict[str, Any]
 
 
-def measured(name: str, game: Game, values: list[float], unit: str, **more: Any) -> Figure:
-    """One line: the median and the extremes of the rounds."""
+def measured(name: str, game: Game | str, values: list[float], unit: str, **more: Any) -> Figure:
+    """One line: the median and the extremes of the rounds; of a game, or an environment's id."""
     return {
         "name": name,
-        "game": game.name,
+        "game": game if isinstance(game, str) else game.name,
         "value": statistics.median(values),
         "unit": unit,
         "threads": 1,
@@ -57,7 +57,7 @@ def _processor() -> str:
 
 
 def beside(
-    name: str, game: Game, rounds: int, unit: str, ours: Callable[[], float], peers: list[Peer], **more: Any
+    name: str, game: Game | str, rounds: int, unit: str, ours: Callable[[], float], peers: list[Peer], **more: Any
 ) -> Iterator[Figure]:
     """Our figure, each partner's, and the ratios: measured A B A B ..., after each has run once."""
     mine: list[float] = []

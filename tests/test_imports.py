@@ -21,6 +21,7 @@ ONLY_IN = {
     "ray": ("selfplay/cluster.py", "selfplay/remote.py", "selfplay/bench_ray.py"),
     "openvino": ("rlcore/openvino.py",),  # left alone it reports every import to its makers
     "choix": ("selfplay/ratings.py",),
+    "stable_baselines3": ("selfplay/bench_agents.py",),
     "chess": ("games/chess/notation.py", "agents/engine/*"),  # python-chess; ours is games.chess
     "pickle": (),
 }

@@ -15,9 +15,10 @@ import pytest
 from rich.console import Console
 from seeds_help import WORK, Config, usable
 
-from agents import results, seeds
+from agents import results, seeds, worker
 from agents.display import Display, Progress, plain_line, seconds_left
 from agents.results import ResultsError
+from agents.worker import alone
 
 HERE = Path(__file__).resolve().parent
 
@@ -34,7 +35,7 @@ def test_seeds_train_once_and_go_on_when_more_is_asked_for(tmp_path, capfd) -> N
     config = Config(tmp_path / "run", "threads")
     assert run(config) == 0
     output = capfd.readouterr().out
-    for words in ("seed 0: done after 20 steps", "counter on threads, 2 seeds of 20 steps", "IQM", "curves.png"):
+    for words in ("seed 0: done\n", "counter on threads, 2 seeds of 20 steps", "IQM", "curves.png"):
         assert words in output, output
     assert files(config.run_dir) >= {"seed-0", "seed-1", "results.json", "curves.png"}
     assert files(config.run_dir / "seed-1") == {"metrics.jsonl", "state.json", "result.json", ".lock"}
@@ -112,14 +113,14 @@ def test_a_damaged_result_is_told_and_written_anew(tmp_path, capfd) -> None:
 
 
 def test_two_processes_never_train_one_seed(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(seeds, "_LOCK_SECONDS", 0.2)
-    with seeds._alone(tmp_path, lambda: False) as is_alone:
+    monkeypatch.setattr(worker, "_LOCK_SECONDS", 0.2)
+    with alone(tmp_path, lambda: False) as is_alone:
         assert is_alone
-        with pytest.raises(ResultsError, match="in use by another process"), seeds._alone(tmp_path, lambda: False):
+        with pytest.raises(ResultsError, match="in use by another process"), alone(tmp_path, lambda: False):
             pass
-        with seeds._alone(tmp_path, lambda: True) as is_alone:
+        with alone(tmp_path, lambda: True) as is_alone:
             assert not is_alone
-    with seeds._alone(tmp_path, lambda: False) as is_alone:
+    with alone(tmp_path, lambda: False) as is_alone:
         assert is_alone
 
 
@@ -168,7 +169,7 @@ def has_saved(folder: Path) -> bool:
 
 def is_free(folder: Path) -> bool:
     """Whether no process trains a seed any more."""
-    with seeds._alone(folder / "seed-0", lambda: True) as one, seeds._alone(folder / "seed-1", lambda: True) as other:
+    with alone(folder / "seed-0", lambda: True) as one, alone(folder / "seed-1", lambda: True) as other:
         return one and other
 
 
