@@ -80,8 +80,9 @@ class REINFORCEAgent(PolicyGradientAgent):
     def advance(self, envs: "Environments") -> None:
         episodes: list[Episode] = []
         while len(episodes) < self.config.episodes:
-            episodes += self.play(envs)
+            episodes += [episode for _, episode in self.play(envs)]
         rollout = self.record(episodes)
+        self.take_in(episodes, rollout)
         try:
             self.learn(rollout)
             self.descent.check()
@@ -89,8 +90,8 @@ class REINFORCEAgent(PolicyGradientAgent):
         except FloatingPointError as error:
             raise self.refuse(str(error)) from None
 
-    def play(self, envs: "Environments") -> list[Episode]:
-        """Take a step in all environments; tells the episodes that are over by it."""
+    def play(self, envs: "Environments") -> list[tuple[int, Episode]]:
+        """Take a step in all environments; tells the episodes that are over by it, and of which environment."""
         if not self._open:
             self._open = [_nothing() for _ in range(envs.num)]
             self._memory = self.begin(envs.num)
@@ -113,15 +114,16 @@ class REINFORCEAgent(PolicyGradientAgent):
         for i, final in zip(step.ended.tolist(), step.final_observations, strict=True):
             if step.truncated[i]:
                 self._open[i].final.append(final)
-            over.append(self._open[i])
+            over.append((i, self._open[i]))
             self._open[i] = _nothing()
         return over
 
-    def record(self, episodes: list[Episode]) -> Rollout:
-        """Episodes side by side, [T, E] with T that of the longest, and dead steps after the end of the others.
+    def forget_episodes(self) -> None:
+        """Let ``play`` begin with other environments, all at the start of an episode."""
+        self._open = []
 
-        Without ``learn`` after it, a second one would count them twice for the normalisers.
-        """
+    def record(self, episodes: list[Episode]) -> Rollout:
+        """Episodes side by side, [T, E] with T that of the longest, and dead steps after the end of the others."""
         longest, memory = max(len(e.rewards) for e in episodes), self.network.memory_size
         rollout = Rollout(longest, len(episodes), self.spec, bool(episodes[0].masks), memory)
         rollout.ended[:] = DEAD
@@ -136,14 +138,16 @@ class REINFORCEAgent(PolicyGradientAgent):
                 rollout.masks[:length, i] = episode.masks
             if episode.final:
                 rollout.finals.append(Final(length - 1, np.array([i]), self.see(np.stack(episode.final)), None))
+        return rollout
+
+    def take_in(self, episodes: list[Episode], rollout: Rollout) -> None:
+        """Let the normalisers see them, and the rewards be normalised."""
         if self.observed is not None:
             self.observed.update(np.concatenate([np.stack(episode.observations) for episode in episodes]))
         if self.config.normalise_rewards:
             self.rewarded = self.rewarded or RewardNormaliser(0, self.config.gamma)
-            self.rewarded.sums = np.zeros(len(episodes))
+            self.rewarded.sums = np.zeros(len(episodes))  # each begins with its episode
             rollout.rewards[:] = self.rewarded(rollout.rewards, rollout.ended)
-            self.rewarded.sums = np.zeros(0)
-        return rollout
 
     # --- learning ----------------------------------------------------------------------------------------------------
 
@@ -151,10 +155,8 @@ class REINFORCEAgent(PolicyGradientAgent):
         """A gradient step of the policy, then what the baseline learns."""
         c, episodes = self.config, rollout.actions.shape[1]
         live = self.tensor(rollout.ended != DEAD)
-        with torch.no_grad():
-            values = self.values(rollout)
-        returns = self.returns(rollout, values)
-        advantages = self.advantages(returns, values, c.baseline)[live]
+        returns = self.returns(rollout)
+        advantages = self.advantages(rollout, returns, c.baseline)[live]
         log_probs, entropy = self.log_probs_and_entropy(rollout)
         weights = normalised(advantages) if c.normalise_advantages else advantages
         loss = -((weights * log_probs).sum() + c.entropy * entropy.sum()) / episodes
@@ -197,7 +199,7 @@ class REINFORCEAgent(PolicyGradientAgent):
         log_probs, entropy = policy.log_prob_and_entropy(actions)
         return log_probs[live], entropy[live]
 
-    def returns(self, rollout: Rollout, values: Tensor) -> Tensor:
+    def returns(self, rollout: Rollout) -> Tensor:
         """[T, E]: G_t; see the module for episodes that were broken off."""
         last = np.zeros(rollout.rewards.shape, np.float32)
         if self.config.baseline == "value":
@@ -215,10 +217,11 @@ class REINFORCEAgent(PolicyGradientAgent):
             memory = self.tensor(rollout.memory[final.environments])
             return self.network.values(whole, None, memory)[-1].cpu().numpy()
 
-    def advantages(self, returns: Tensor, values: Tensor, baseline: str) -> Tensor:
+    def advantages(self, rollout: Rollout, returns: Tensor, baseline: str) -> Tensor:
         """[T, E]: what stands before the gradient of log pi(a_t | s_t)."""
         if baseline == "value":
-            found = returns - values
+            with torch.no_grad():
+                found = returns - self.values(rollout)
         else:
             found = returns - ((self.average or 0.0) if baseline == "average" else 0.0)
         if self.config.discount_steps:

@@ -100,6 +100,10 @@ class RewardNormaliser:
         sums = np.empty(rewards.shape)
         _sums(rewards, ended, self.gamma, self.sums, sums)
         self.moments.update(sums[ended != DEAD])
+        return self.scaled(rewards)
+
+    def scaled(self, rewards: Array) -> Array:
+        """The same by what has been seen so far."""
         factor = 1.0 / math.sqrt(float(self.moments.variance) + _EPSILON)
         return np.clip(rewards * factor, -self.clip, self.clip).astype(np.float32)
 
@@ -114,7 +118,7 @@ class RewardNormaliser:
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Be what was saved."""
         self.moments.restore(saved)
-        self.sums[:] = np.asarray(saved["sums"])
+        self.sums = np.array(saved["sums"], np.float64)
 
 
 @njit

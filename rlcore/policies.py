@@ -219,9 +219,16 @@ class ActorCritic(nn.Module):
 
 
 def _cell(kind: Cell, features: int, units: int) -> nn.Module:
+    """Orthogonal weights of each gate, no biases but of an LSTM's forget gate: 1 (Jozefowicz et al. 2015)."""
     cell = nn.LSTM(features, units) if kind == "lstm" else nn.GRU(features, units)
     for name, parameter in cell.named_parameters():
-        nn.init.orthogonal_(parameter) if "weight" in name else nn.init.zeros_(parameter)
+        if "weight" in name:
+            for gate in parameter.detach().view(-1, units, parameter.shape[1]):
+                nn.init.orthogonal_(gate)
+        else:
+            nn.init.zeros_(parameter)
+    if isinstance(cell, nn.LSTM):
+        cell.get_parameter("bias_ih_l0").data[units : 2 * units] = 1.0
     return cell
 
 
