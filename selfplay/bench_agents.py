@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from agents.agent import agent_class
-from agents.settings import DQN, Training
+from agents.settings import A2C, DQN, PPO, Training
 from selfplay.figures import Figure, beside
 from selfplay.peers import Peer
 
@@ -60,6 +60,25 @@ ROWS = (
         "dqn, 64 x 64", 64, 32,
         {"train_every": 64, "updates_per_step": 0.25, "target_every": 125},
         {"learning_rate": 1e-3, "train_freq": 4, "gradient_steps": 1, "target_update_interval": 500},
+    ),
+    Row("a2c, the zoo's settings", A2C(steps=_FOREVER, num_envs=8), 800, "A2C", 8, {"ent_coef": 0.0}),
+    Row(
+        "ppo, the zoo's settings",
+        PPO(
+            steps=_FOREVER, num_envs=8, rollout_steps=32, minibatch_size=256, gae_lambda=0.8, gamma=0.98, epochs=20,
+            learning_rate=1e-3, learning_rate_final=1e-3,
+        ),
+        512, "PPO", 8,
+        {"n_steps": 32, "batch_size": 256, "gae_lambda": 0.8, "gamma": 0.98, "n_epochs": 20, "learning_rate": 1e-3},
+    ),
+    Row(
+        "ppo, the zoo's settings",
+        PPO(
+            env="LunarLander-v3", steps=_FOREVER, num_envs=16, rollout_steps=1024, minibatch_size=64, gae_lambda=0.98,
+            gamma=0.999, epochs=4, entropy=0.01,
+        ),
+        16_384, "PPO", 16,
+        {"n_steps": 1024, "batch_size": 64, "gae_lambda": 0.98, "gamma": 0.999, "n_epochs": 4, "ent_coef": 0.01},
     ),
 )  # fmt: skip
 
