@@ -55,21 +55,20 @@ class Display:
     """A context manager that shows seeds as they train; the last table stays on the screen."""
 
     def __init__(
-        self, title: str, seeds: Sequence[int], steps: int, stream: TextIO | None = None, plain: bool | None = None
+        self, title: str, seeds: Mapping[str, int], stream: TextIO | None = None, plain: bool | None = None
     ) -> None:
         """Nothing is shown yet.
 
         Args:
             title: what trains, and where.
-            seeds: all that there are, done or not.
-            steps: that each trains for.
+            seeds: all that there are, done or not: the steps that each trains for, by its name.
             stream: where to; sys.stdout by default.
             plain: lines instead of a table; by default where the stream is no terminal, or one that cannot do it.
         """
         self.stream = sys.stdout if stream is None else stream
         self.plain = not can_draw(self.stream) if plain is None else plain
         self._title = title
-        self._seeds = {seed: _Seed("waits", Progress(seed, 0, steps)) for seed in seeds}
+        self._seeds = {name: _Seed("waits", Progress(0, 0, steps)) for name, steps in seeds.items()}
         self._began = time.monotonic()
         self._drawn_at = -math.inf
         self._console: Console | None = None
@@ -91,26 +90,26 @@ class Display:
             self._live.stop()
             self._live = None
 
-    def state(self, seed: int, state: State) -> None:
+    def state(self, name: str, state: State) -> None:
         """A seed starts, ends ..."""
-        one = self._seeds[seed]
+        one = self._seeds[name]
         before, one.state = one.state, state
         if state == "done":
             one.progress = one.progress._replace(steps=max(one.progress.steps, one.progress.total))
         if self.plain and state in ("done", "stopped") and before == "trains":
-            self.line(f"seed {seed}: {state}")
+            self.line(f"{name}: {state}")
         self.update()
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, name: str, progress: Progress) -> None:
         """A seed has got so far."""
-        one = self._seeds[progress.seed]
+        one = self._seeds[name]
         one.progress, one.state = progress, "trains"
         if progress.note:
-            self.line(f"seed {progress.seed}: {progress.note}")
+            self.line(f"{name}: {progress.note}")
         now = time.monotonic()
         if self.plain and progress.steps > 0 and now - one.line_at >= LINE_SECONDS:
             one.line_at = now
-            self.line(plain_line(progress))
+            self.line(plain_line(name, progress))
         self.update()
 
     def line(self, text: str) -> None:
@@ -151,10 +150,10 @@ class Display:
             line.truncate(max(1, width - 1), overflow="ellipsis")
         return Group(title, _table(shown, width), counts, key)
 
-    def _chosen(self, most: int) -> Mapping[int, _Seed]:
+    def _chosen(self, most: int) -> Mapping[str, _Seed]:
         """The seeds to show: all of them, or those of which there is most to see."""
-        first = sorted(self._seeds, key=lambda seed: (_ORDER.index(self._seeds[seed].state), seed))[:most]
-        return {seed: self._seeds[seed] for seed in sorted(first)}
+        chosen = sorted(self._seeds, key=lambda name: _ORDER.index(self._seeds[name].state))[:most]
+        return {name: one for name, one in self._seeds.items() if name in chosen}
 
     def _running(self) -> list[_Seed]:
         return [one for one in self._seeds.values() if one.state == "trains"]
@@ -197,7 +196,7 @@ def seconds_left(running: Sequence[Progress], steps_waiting: int) -> float:
     return max(slowest, (sum(steps) + steps_waiting) / sum(speeds))
 
 
-def plain_line(progress: Progress) -> str:
+def plain_line(name: str, progress: Progress) -> str:
     """A seed's progress in one line of ASCII."""
     p = progress
     left = seconds_left([p], 0)
@@ -208,7 +207,7 @@ def plain_line(progress: Progress) -> str:
         f"{_whole(p.steps_per_second)} steps/s",
         *([f"{clock(left)} left"] if left > 0 else []),
     ]
-    return f"seed {p.seed}: {', '.join(parts)}"
+    return f"{name}: {', '.join(parts)}"
 
 
 def _return(value: float) -> str:
@@ -223,21 +222,23 @@ def _whole(value: float) -> str:
     return f"{value:,.0f}" if math.isfinite(value) else "-"
 
 
-def _table(seeds: Mapping[int, _Seed], width: int) -> "Table":
+def _table(seeds: Mapping[str, _Seed], width: int) -> "Table":
     """A row a seed; where there is little room, without a bar, and with a percentage instead of numbers of steps."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=True, padding=(0, 1), header_style="cyan")
-    has_bar, is_narrow = width >= 72 + _BAR, width < 72
-    for name in ("seed", *(["progress"] if has_bar else []), "steps", "training", "evaluation", "steps/s", "time left"):
+    longest = max(map(len, seeds), default=0)
+    has_bar, is_narrow = width >= 70 + _BAR + longest, width < 70 + longest
+    table.add_column("", no_wrap=True, overflow="ellipsis", min_width=min(longest, 7))
+    for name in (*(["progress"] if has_bar else []), "steps", "training", "evaluation", "steps/s", "time left"):
         table.add_column(name, justify="left" if name == "progress" else "right", no_wrap=True)
-    for seed, one in seeds.items():
+    for name, one in seeds.items():
         p, left = one.progress, seconds_left([one.progress], 0)
         last = clock(left) if one.state == "trains" and math.isfinite(left) else one.state
         bar = [_bar(p.steps / max(1, p.total), one.state)] if has_bar else []
         done = f"{p.steps / max(1, p.total):.0%}".replace("%", " %") if is_narrow else f"{p.steps:,} of {p.total:,}"
         cells = [done, _return(p.training), _return(p.evaluation), _whole(p.steps_per_second)]
-        table.add_row(str(seed), *bar, *cells, last, style=_STYLES.get(one.state, ""))
+        table.add_row(name, *bar, *cells, last, style=_STYLES.get(one.state, ""))
     return table
 
 

@@ -151,10 +151,10 @@ class DQNAgent(Agent):
             self.online.train(not greedy)
             self.online.draw_noise(self.noise) if not greedy else None
         with torch.inference_mode():
-            values = self.values(self.online(torch.from_numpy(observations).to(self.device))).cpu()
-        if masks is not None:
-            values[~torch.from_numpy(masks)] = -torch.inf
-        actions: Array = values.argmax(1).numpy()
+            values = self.values(self.online(self._tensor(observations)))
+            if masks is not None:
+                values = values.masked_fill(~self._tensor(masks), -torch.inf)
+            actions: Array = values.argmax(1).cpu().numpy()
         if not greedy and not self.config.noisy:
             actions = self._explore(actions, masks)
         return actions, memory

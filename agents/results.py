@@ -22,6 +22,7 @@ __all__ = [
     "SUMMARY",
     "Result",
     "ResultsError",
+    "formatter",
     "read",
     "read_all",
     "read_summary",
@@ -259,7 +260,7 @@ def table(results: Sequence[Result]) -> str:
         results: at least one, by seed, all of one agent and environment.
     """
     found, several = summary(results), len(results) > 1
-    form = _form([value for name in _FIGURES for value in found[name]["values"]])
+    form = formatter([value for name in _FIGURES for value in found[name]["values"]])
     columns = _columns(results, form)
     many = f"{len(results)} seeds" if several else f"seed {results[0]['seed']}"
     steps = f" of {found['steps'][0]:,} steps" if len(set(found["steps"])) == 1 else ""
@@ -344,7 +345,7 @@ def _size(result: Result, name: str) -> int:
     return len(one["returns"]) if isinstance(one.get("returns"), list) else int(one.get("episodes") or 0)
 
 
-def _form(values: Sequence[float]) -> Callable[[float], str]:
+def formatter(values: Sequence[float]) -> Callable[[float], str]:
     """How to write numbers like these: about four digits of the largest; a dash for what is not known."""
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     digits = next((digits for digits, limit in ((4, 1.0), (3, 10.0), (2, 100.0)) if largest <= limit), 1)

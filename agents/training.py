@@ -28,6 +28,7 @@ from agents.settings import Training, differences
 from rlcore import checkpoint
 from rlcore.config import ConfigError, parse
 from rlcore.files import write_whole
+from rlcore.machine import cores, processor
 from rlcore.metrics import Metrics
 from rlcore.tensors import Tensors
 
@@ -281,4 +282,4 @@ def _provenance() -> dict[str, Any]:
         revision = done.stdout.strip() or None
     except (OSError, subprocess.SubprocessError):
         revision = None
-    return {"versions": versions, "revision": revision, "machine": f"{platform.machine()} {sys.platform}"}
+    return {"versions": versions, "revision": revision, "machine": f"{processor()}, {cores()} cores, {sys.platform}"}

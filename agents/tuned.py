@@ -5,6 +5,8 @@ Tuned on seeds from 100 on; the scores in BENCHMARKS.md are of seeds 0 to 4.
 
 import argparse
 import dataclasses
+import functools
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,11 @@ from typing import Any
 from agents.settings import AGENTS, Training
 from rlcore.config import ConfigError, read
 
-__all__ = ["TUNED", "starting_point", "tuned"]
+__all__ = ["TUNED", "starting_point", "tuned", "usual"]
 
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("dqn", "CartPole-v1"): {"double": True, "n_step": 3, "learning_rate_final": 0.0, "replay_size": 100_000},
+<<<<<<< HEAD
     ("a2c", "CartPole-v1"): {"steps": 500_000},
     ("ppo", "CartPole-v1"): {
         "steps": 200_000,
@@ -27,36 +30,87 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "learning_rate_final": 0.0,
         "clip_final": 0.0,
     },
+=======
+    ("dqn", "FrozenLake-v1"): {"steps": 200_000},
+    ("dqn", "FrozenLake8x8-v1"): {"steps": 500_000},
+    ("dqn", "rlcore/Catch-v0"): {"steps": 100_000},
+    ("q-learning", "FrozenLake-v1"): {},
+    ("q-learning", "FrozenLake8x8-v1"): {},
+    ("sarsa", "FrozenLake-v1"): {},
+    ("sarsa", "FrozenLake8x8-v1"): {},
+>>>>>>> wt-wbench
 }
-"""What differs from an agent's usual settings, by agent and environment."""
+"""What differs from an agent's usual settings, by agent and environment. The benchmark's rows are these; a name such as
+"dqn+double" is a variant of an agent."""
+
+_RAINBOW: dict[str, dict[str, Any]] = {
+    "double": {"double": True},
+    "dueling": {"dueling": True},
+    "n-step": {"n_step": 3},
+    "prioritised": {"prioritised": True},
+    "noisy": {"noisy": True},
+    "distributional": {"distributional": True, "value_least": 0.0, "value_most": 100.0},  # 1 / (1 - gamma)
+}
+_WITHOUT = {"n_step": 1, **dict.fromkeys(("double", "dueling", "prioritised", "noisy", "distributional"), False)}
+_PLAIN = TUNED["dqn", "CartPole-v1"] | _WITHOUT
+
+TUNED["dqn+plain", "CartPole-v1"] = _PLAIN
+TUNED |= {(f"dqn+{name}", "CartPole-v1"): _PLAIN | part for name, part in _RAINBOW.items()}
+TUNED["dqn+rainbow", "CartPole-v1"] = functools.reduce(operator.or_, _RAINBOW.values(), _PLAIN)
 
 
-def tuned(agent: str, env: str) -> Training:
-    """The settings to start from in an environment."""
-    return dataclasses.replace(AGENTS[agent](), env=env, **TUNED.get((agent, env), {}))
+def usual(name: str) -> Training:
+    """An agent's usual settings, also by the name of one of its variants.
+
+    Raises:
+        ConfigError: there is no such agent or variant.
+    """
+    agent, _, variant = name.partition("+")
+    if agent not in AGENTS:
+        raise ConfigError(f"there is no agent {agent!r}: {', '.join(AGENTS)}")
+    known = [other.partition("+")[2] for other, _ in TUNED if other.startswith(f"{agent}+")]
+    if variant not in ("", *known):
+        raise ConfigError(f"there is no variant {variant!r} of {agent}{': ' if known else ''}{', '.join(known)}")
+    return AGENTS[agent]()
 
 
-def starting_point(agent: str, flags: Sequence[str]) -> Training:
+def tuned(name: str, env: str) -> Training:
+    """The settings to start from in an environment; of a variant as well, which has a folder of its own.
+
+    Raises:
+        ConfigError: there is no such agent, no such variant, or none for this environment.
+    """
+    start = dataclasses.replace(usual(name), env=env, **TUNED.get((name, env), {}))
+    if "+" not in name:
+        return start
+    if (name, env) not in TUNED:
+        known = [other for agent, other in TUNED if agent == name]
+        raise ConfigError(f"there are no settings of {name} for {env}, only for {', '.join(known)}")
+    return dataclasses.replace(start, run_dir=Path("runs") / name / env.replace(":", "/"))
+
+
+def starting_point(name: str, flags: Sequence[str]) -> Training:
     """What a command line changes: the settings of the run that its folder holds, else those for its environment.
 
     Raises:
-        ConfigError: the run's settings cannot be read.
+        ConfigError: there is no such agent, or the run's settings cannot be read.
     """
-    usual = AGENTS[agent]()
+    default = usual(name)
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--env", default=None)
     parser.add_argument("--run-dir", "--run_dir", type=Path, default=None)
     try:
         named, _ = parser.parse_known_args([flag for flag in flags if flag not in ("-h", "--help")])
     except argparse.ArgumentError:  # a flag without a value; whoever reads them all says so
-        return usual
-    start = tuned(agent, named.env or usual.env)
-    folder = dataclasses.replace(start, run_dir=named.run_dir).folder()
+        return default
+    start = tuned(name, named.env or default.env)
+    start = dataclasses.replace(start, run_dir=named.run_dir or start.run_dir)
+    folder = start.folder()
     numbers = sorted(int(path.name[5:]) for path in folder.glob("seed-*") if path.name[5:].isdigit())
     for path in (folder / f"seed-{number}" / "config.json" for number in numbers):
         if path.exists():
             found = read(type(start), path)
             if named.env not in (None, found.env):
                 raise ConfigError(f"{folder} holds a run on {found.env}; choose another --run-dir")
-            return dataclasses.replace(found, run_dir=named.run_dir, seeds=len(numbers), seed=numbers[0])
+            return dataclasses.replace(found, run_dir=start.run_dir, seeds=len(numbers), seed=numbers[0])
     return start

@@ -31,8 +31,6 @@ def main() -> int:
     if name in ("-h", "--help") or not name:
         print(f"{__doc__}\n\n{USAGE}")
         return 0 if name else 2
-    if name not in AGENTS:
-        return fail(f"there is no agent {name!r}\n{USAGE}")
     try:
         start = starting_point(name, flags)
         description = f"{type(start).__doc__}\n\nDefaults: of the run that is gone on with, else tuned for --env."

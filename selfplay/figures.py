@@ -6,11 +6,11 @@ import re
 import statistics
 from collections.abc import Callable, Iterator
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from rlcore import __version__
 from rlcore.game import Game
+from rlcore.machine import processor
 from selfplay.peers import Peer
 
 __all__ = ["Figure", "beside", "machine", "measured"]
@@ -43,17 +43,8 @@ def machine() -> Figure:
         except metadata.PackageNotFoundError:
             continue
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    about = {"processor": _processor(), "cores": os.cpu_count(), "load": load, "python": platform.python_version()}
+    about = {"processor": processor(), "cores": os.cpu_count(), "load": load, "python": platform.python_version()}
     return about | versions
-
-
-def _processor() -> str:
-    """Its name where the system tells it, else its kind."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def beside(

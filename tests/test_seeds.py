@@ -231,18 +231,20 @@ def test_time_left_is_that_of_the_slowest_or_of_all_that_waits() -> None:
 
 def test_a_plain_line_says_what_is_known() -> None:
     known = Progress(3, 12_000, 100_000, 123.44, 0.5, 4_000.0)
-    assert plain_line(known) == (
+    assert plain_line("seed 3", known) == (
         "seed 3: 12,000 of 100,000 steps, training 123.4, evaluation 0.500, 4,000 steps/s, 0:22 left"
     )
-    assert plain_line(Progress(3, 1, 2)) == "seed 3: 1 of 2 steps, training -, evaluation -, - steps/s"
+    assert plain_line("seed 3", Progress(3, 1, 2)) == "seed 3: 1 of 2 steps, training -, evaluation -, - steps/s"
 
 
 @pytest.mark.parametrize(("width", "height"), [(120, 30), (80, 24), (60, 10)])
 @pytest.mark.parametrize("many", [1, 5, 40])
 def test_a_table_is_never_larger_than_the_terminal(width, height, many) -> None:
-    display = Display("dqn on CartPole-v1, in runs/dqn/CartPole-v1", range(many), 1_000_000, io.StringIO(), plain=False)
+    names = [f"seed {seed}" for seed in range(many)]
+    title = "dqn on CartPole-v1, in runs/dqn/CartPole-v1"
+    display = Display(title, dict.fromkeys(names, 1_000_000), io.StringIO(), plain=False)
     display._console = Console(width=width, height=height, record=True, file=io.StringIO(), force_terminal=True)
-    display.progress(Progress(many - 1, 123_456, 1_000_000, -1234.5, 500.0, 12_345.6))
+    display.progress(names[-1], Progress(many - 1, 123_456, 1_000_000, -1234.5, 500.0, 12_345.6))
     display.update(now=True)
     shown = display._screen(width, height)
     console = Console(width=width, height=height, record=True, file=io.StringIO())
