@@ -16,9 +16,13 @@ from rlcore.config import ConfigError, read
 
 __all__ = ["TUNED", "starting_point", "tuned", "usual"]
 
+_DQN: dict[str, Any] = {"double": True, "n_step": 3, "learning_rate_final": 0.0, "replay_size": 100_000}
+
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
-    ("dqn", "CartPole-v1"): {"double": True, "n_step": 3, "learning_rate_final": 0.0, "replay_size": 100_000},
-<<<<<<< HEAD
+    ("dqn", "CartPole-v1"): _DQN,
+    ("dqn", "Acrobot-v1"): _DQN | {"steps": 150_000},
+    ("dqn", "MountainCar-v0"): _DQN
+    | {"steps": 300_000, "updates_per_step": 0.5, "batch_size": 128, "target_every": 300},
     ("a2c", "CartPole-v1"): {"steps": 500_000},
     ("ppo", "CartPole-v1"): {
         "steps": 200_000,
@@ -30,7 +34,6 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "learning_rate_final": 0.0,
         "clip_final": 0.0,
     },
-=======
     ("dqn", "FrozenLake-v1"): {"steps": 200_000},
     ("dqn", "FrozenLake8x8-v1"): {"steps": 500_000},
     ("dqn", "rlcore/Catch-v0"): {"steps": 100_000},
@@ -38,7 +41,6 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("q-learning", "FrozenLake8x8-v1"): {},
     ("sarsa", "FrozenLake-v1"): {},
     ("sarsa", "FrozenLake8x8-v1"): {},
->>>>>>> wt-wbench
 }
 """What differs from an agent's usual settings, by agent and environment. The benchmark's rows are these; a name such as
 "dqn+double" is a variant of an agent."""
