@@ -112,7 +112,7 @@ class DQNAgent(Agent):
             self.online = QNetwork(spec, config).to(self.device)
             self.target = QNetwork(spec, config).to(self.device).requires_grad_(False)
         self.target.load_state_dict(self.online.state_dict())
-        self.parameters, self.copies = Flat(self.online), Flat(self.target)
+        self.parameters, self.copies = Flat(self.online.parameters()), Flat(self.target.parameters())
         self.optimizer = torch.optim.Adam([self.parameters.vector], lr=config.learning_rate, eps=1e-5, fused=True)
         self.support = torch.linspace(config.value_least, config.value_most, config.atoms, device=self.device)
         self.random = Generators(seed, "exploration")

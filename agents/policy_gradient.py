@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from agents.agent import Agent, Memory, NonFiniteError, Saved, seed_for
 from agents.settings import PolicyGradient
 from agents.spaces import Spec
+from rlcore.flat import Flat
 from rlcore.jit import Array
 from rlcore.normalise import ObservationNormaliser, RewardNormaliser
-from rlcore.policies import ActorCritic, flatten
+from rlcore.policies import ActorCritic
 from rlcore.schedules import linear
 from rlcore.tensors import flatten_optimizer, unflatten_optimizer
 
@@ -48,8 +49,8 @@ class Descent:
 
     def __init__(self, name: str, parameters: Iterable[tuple[str, nn.Parameter]], make: Any) -> None:
         self.name, self.parameters = name, dict(parameters)
-        self.flat = flatten(self.parameters.values())
-        self.optimizer: torch.optim.Optimizer = make([self.flat])
+        self.flat = Flat(self.parameters.values())
+        self.optimizer: torch.optim.Optimizer = make([self.flat.vector])
 
     def step(self, loss: Tensor, learning_rate: float, most: float) -> float:
         """Once downhill, along a gradient no longer than ``most`` (0 = any); tells how long it was.
@@ -57,17 +58,15 @@ class Descent:
         Raises:
             FloatingPointError: with the name of what is NaN or infinite; nothing has changed then.
         """
-        gradient = self.flat.grad
-        assert gradient is not None
-        gradient.zero_()
+        self.flat.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        length = float(gradient.norm())
+        length = float(torch.linalg.vector_norm(self.flat.gradient))
         if not length < float("inf"):
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"the {self.name} loss")
             raise FloatingPointError(f"the gradient of {self._first_bad('grad')}")
         if 0 < most < length:
-            gradient.mul_(most / length)
+            self.flat.gradient.mul_(most / length)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.step()
@@ -75,7 +74,7 @@ class Descent:
 
     def check(self) -> None:
         """Raises FloatingPointError where a parameter is NaN or infinite."""
-        if not torch.isfinite(self.flat.detach().sum()):
+        if not torch.isfinite(self.flat.vector.sum()):
             raise FloatingPointError(self._first_bad("data"))
 
     def _first_bad(self, part: str) -> str:

@@ -1,4 +1,6 @@
-"""A network's parameters as one vector: for small networks most of a gradient step is the number of its tensors."""
+"""Parameters as one vector: for small networks most of a gradient step is the number of its tensors."""
+
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -7,14 +9,14 @@ __all__ = ["Flat"]
 
 
 class Flat:
-    """Makes the parameters of a network, and their gradients, views into one vector each.
+    """Makes parameters, those of a network for one, and their gradients, views into one vector each.
 
-    An optimizer takes ``vector`` as its only parameter. The network stays on its device, and gradients are zeroed by
+    An optimizer takes ``vector`` as its only parameter. They stay on their device, and gradients are zeroed by
     ``zero_grad`` here: one that is set to None would no longer be a view.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        parameters = list(network.parameters())
+    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
+        parameters = list(parameters)
         self.vector = torch.cat([p.detach().flatten() for p in parameters])
         """[all] float32"""
         self.gradient = torch.zeros_like(self.vector)

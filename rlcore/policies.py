@@ -8,7 +8,7 @@ and is zero where an episode begins.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from rlcore.torsos import Kind, Torso, orthogonal
 
-__all__ = ["ActorCritic", "Categorical", "Cell", "Distribution", "Gaussian", "Outlook", "flatten"]
+__all__ = ["ActorCritic", "Categorical", "Cell", "Distribution", "Gaussian", "Outlook"]
 
 Cell = Literal["none", "lstm", "gru"]
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -230,19 +230,3 @@ def _cell(kind: Cell, features: int, units: int) -> nn.Module:
     if isinstance(cell, nn.LSTM):
         cell.get_parameter("bias_ih_l0").data[units : 2 * units] = 1.0
     return cell
-
-
-def flatten(parameters: Iterable[nn.Parameter]) -> nn.Parameter:
-    """One parameter in whose memory all of them lie from now on, and likewise their gradients.
-
-    An optimizer's step, or the gradient's length, is then a call or two instead of some for every layer.
-    """
-    parts = list(parameters)
-    flat = nn.Parameter(torch.cat([part.detach().reshape(-1) for part in parts]))
-    flat.grad = torch.zeros_like(flat)
-    place = 0
-    for part in parts:
-        end = place + part.numel()
-        part.data, part.grad = flat.data[place:end].view_as(part), flat.grad[place:end].view_as(part)
-        place = end
-    return flat
