@@ -179,7 +179,7 @@ class DQNAgent(Agent):
         while self.steps < min(before + self.config.train_every, self.config.steps):
             actions, self._memory = self.act(envs.observations, envs.masks, self._memory, greedy=False)
             step = envs.step(actions)
-            self.forget(self._memory, step.ended)
+            self.forget(self._memory, step.fresh)
             self.replay.add(actions, step, envs.observations, envs.masks)
             self.stepped(step)
         if self.steps >= self.config.learning_starts and len(self.replay) > 0:

@@ -46,8 +46,9 @@ def evaluate(agent: Agent, episodes: int, seed: int, purpose: str, number: int =
         while (quota > 0).any():
             actions, memory = agent.act(envs.observations, envs.masks, memory)
             step = envs.step(actions)
-            if len(step.ended):
-                agent.forget(memory, step.ended)
+            fresh = step.fresh
+            if len(fresh):
+                agent.forget(memory, fresh)
                 for i, total, length in zip(step.ended, step.returns, step.lengths, strict=True):
                     if quota[i] > 0:  # as many of each: whoever takes the first to end takes the short ones
                         found.append((float(total), int(length)))

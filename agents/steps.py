@@ -41,6 +41,11 @@ class Step(NamedTuple):
     lengths: Array
     """[k] int64: their steps."""
 
+    @property
+    def fresh(self) -> Array:
+        """[m] int64: where what was remembered is of no use any more, for an episode ended, or the step was dead."""
+        return self.ended if self.live.all() else np.flatnonzero(self.terminated | self.truncated | ~self.live)
+
 
 def _finite(array: Array) -> bool:
     return bool(np.count_nonzero(np.isfinite(array)) == array.size)  # half the price of isfinite().all()
