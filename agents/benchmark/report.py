@@ -5,6 +5,7 @@ The page is made of the logs alone, and is the same whenever they are.
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -13,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agents import results as figures
-from agents.benchmark import logs
+from agents.benchmark import logs, pictures
 from agents.benchmark.goals import GOALS, judged, scores
-from agents.benchmark.page import Block, Code, Heading, Table, Text, to_html, to_markdown
+from agents.benchmark.page import Block, Code, Heading, Picture, Table, Text, to_html, to_markdown
 from agents.benchmark.published import PUBLISHED, SOURCES
 from agents.benchmark.rows import Row, command
 from agents.results import Result, formatter
@@ -68,6 +69,8 @@ def report(place: Place, rows: Sequence[Row], quick: bool = False) -> list[str]:
     Raises:
         OSError: the disk refused.
     """
+    place.page.parent.mkdir(parents=True, exist_ok=True)
+    place.logs.mkdir(parents=True, exist_ok=True)
     entries, problems = _entries(place, rows, quick)
     missing = _missing(entries, 1 if quick else _SEEDS)
     blocks = [*_beginning(entries, quick), *_overview(place, entries)]
@@ -77,8 +80,6 @@ def report(place: Place, rows: Sequence[Row], quick: bool = False) -> list[str]:
         blocks += _environment(place, env, [entry for entry in entries if entry.row.env == env])
     blocks += [*_agents(entries), *_evaluating(entries), *_provenance(entries), *_missing_blocks(missing, problems)]
     title = "Benchmarks"
-    place.page.parent.mkdir(parents=True, exist_ok=True)
-    place.logs.mkdir(parents=True, exist_ok=True)
     away = os.path.relpath(place.logs, place.page.parent).replace(os.sep, "/")
     write_whole(place.page, to_markdown(blocks, f"{away}/").encode())
     write_whole(place.logs / "index.html", to_html(blocks, title).encode())
@@ -130,8 +131,8 @@ _METHOD = (
     "registered with; steps and seconds **to threshold** are the median, over the seeds that got there, of the first "
     "evaluation (10 episodes) that reached it. Seconds are of one core while the others were busy.",
     "**exact** is the expected return of the final greedy policy within the time limit, computed from the "
-    "environment's transitions. **random** was played, 100 episodes of uniformly random actions; **optimal** is computed from the "
-    "transitions, or follows from the rules.",
+    "environment's transitions. **random** was played, 100 episodes of uniformly random actions; **optimal** is "
+    "computed from the transitions, or follows from the rules.",
 )
 
 
@@ -173,12 +174,12 @@ def _environment(place: Place, env: str, entries: Sequence[_Entry]) -> list[Bloc
     variants = [entry for entry in there if "+" in entry.row.agent]
     blocks: list[Block] = [Heading(2, env)]
     if plain:
-        blocks += [_scores(place, env, plain), *_everywhere(plain)]
+        blocks += [_scores(place, env, plain), *_everywhere(plain), *_picture(place, env, plain)]
     if len(plain) > 1:
         blocks += _against(plain)
     if variants:
         blocks += [Heading(3, f"Variants on {env}"), _scores(place, env, variants), *_parts(variants)]
-        blocks += _everywhere(variants)
+        blocks += [*_everywhere(variants), *_small_pictures(place, env, variants)]
     blocks += _published(env)
     if there:
         blocks.append(Code([command(entry.row, len(entry.results)) for entry in there]))
@@ -235,10 +236,40 @@ def _everywhere(entries: Sequence[_Entry]) -> list[Block]:
     """Every seed of every row."""
     figure = _figure(entries[0])
     form = formatter([value for entry in entries for value in scores(entry.results, figure)])
-    lines = [
-        f"{entry.row.agent}: " + ", ".join(form(value) for value in scores(entry.results, figure)) for entry in entries
-    ]
-    return [Text(f"Every seed, {figure} return: {'; '.join(lines)}.")]
+    seeds = sorted({result["seed"] for entry in entries for result in entry.results})
+    table = []
+    for entry in entries:
+        known = dict(zip((result["seed"] for result in entry.results), scores(entry.results, figure), strict=True))
+        table.append([entry.row.agent, *(form(known[seed]) if seed in known else "" for seed in seeds)])
+    return [Text(f"Every seed, {figure} return:"), Table(["", *(f"seed {seed}" for seed in seeds)], table)]
+
+
+def _picture(place: Place, env: str, entries: Sequence[_Entry]) -> list[Block]:
+    """Learning curves of the agents."""
+    threshold = figures.summary(entries[0].results)["threshold"]
+    known = {"solved": math.nan if threshold is None else threshold}
+    known |= {"optimal": _optimum(place, env), "random": _chance(place, env)}
+    levels = {name: value for name, value in known.items() if not math.isnan(value)}
+    file = f"{_plain(env)}.png"
+    pictures.agents(place.logs / file, env, {entry.row.agent: entry.results for entry in entries}, levels)
+    return [Picture(file, f"Learning curves on {env}")]
+
+
+def _small_pictures(place: Place, env: str, entries: Sequence[_Entry]) -> list[Block]:
+    """Learning curves of an agent's variants, each beside the plain one."""
+    blocks: list[Block] = []
+    for agent in dict.fromkeys(entry.row.agent.partition("+")[0] for entry in entries):
+        named = {entry.row.agent: entry.results for entry in entries if entry.row.agent.startswith(f"{agent}+")}
+        if set(named) != {f"{agent}+plain"}:
+            file = f"{_plain(env)}-{agent}.png"
+            pictures.variants(place.logs / file, f"Variants of {agent} on {env}", f"{agent}+plain", named)
+            blocks.append(Picture(file, f"Learning curves of variants of {agent} on {env}"))
+    return blocks
+
+
+def _plain(name: str) -> str:
+    """A name that is one of a file."""
+    return re.sub(r"[^\w.-]+", "-", name)
 
 
 def _against(entries: Sequence[_Entry]) -> list[Block]:
