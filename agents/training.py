@@ -1,6 +1,6 @@
 """One seed trained: the loop that acts and learns, evaluates, keeps checkpoints, and ends with scores.
 
-    RUN/seed-0/config.json  metrics.jsonl  tensorboard/  checkpoints/  result.json
+    RUN/seed-0/config.json  metrics.jsonl  tensorboard/  checkpoints/  result.json  episode.gif
 
 The same folder is gone on with: agent, replay, generators and episodes in progress are as they were at the last
 checkpoint, and training ends with the same weights as if it had never stopped (on a CPU, with one thread).
@@ -206,7 +206,8 @@ class Session:
 
     def finish(self) -> dict[str, Any]:
         """Save, score the final and the best weights on fresh episodes, and write the result."""
-        self.report()
+        if self._report[0] < self.agent.steps:
+            self.report()
         self.save()
         episodes = self.config.final_episodes
         final = evaluate(self.agent, episodes, self.seed, "final")
@@ -221,7 +222,18 @@ class Session:
             "exact": None if worth is None else dict(zip(("return", "best", "uniform"), worth, strict=True))
         }
         results.write(self.folder, result)
+        if self.config.video:
+            self._record()
         return result
+
+    def _record(self) -> None:
+        """An episode as a GIF, where one can be made; a line that says why, where not."""
+        from agents.watch import record
+
+        try:
+            record(self.folder, None, self.folder / "episode.gif")
+        except Exception as error:  # whatever a machine without a screen provokes in a library that draws
+            self._say(f"no video: {' '.join(str(error).split())}")
 
     def _result(self, final: Scores, best: dict[str, Any] | None) -> dict[str, Any]:
         agent, threshold = self.agent, self.agent.spec.threshold
