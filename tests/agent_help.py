@@ -56,7 +56,7 @@ class Chain(gymnasium.Env):
         shown: "start" numbers places from 3, and actions from -1; "dict", "tuple", "box" show the same otherwise.
         masked: action 2 is forbidden; who takes it gets what ``forbidden`` says, and the episode ends.
         huge: rewards are multiplied by this after 300 steps.
-        entropy: places jump by chance of the system's, which no seed decides.
+        entropy: from an odd place on, places jump by chance of the system's, which no seed decides.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Chain(gymnasium.Env):
         }[shown]
         self.first = -1 if shown == "start" else 0
         self.action_space = spaces.Discrete(3 if masked else 2, start=self.first)
-        self.steps = self.place = 0
+        self.steps = self.place = self.began = 0
 
     def show(self) -> tuple[Any, dict]:
         rows = {
@@ -86,7 +86,7 @@ class Chain(gymnasium.Env):
 
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[Any, dict]:
         super().reset(seed=seed)
-        self.place = int(self.np_random.integers(self.n))
+        self.place = self.began = int(self.np_random.integers(self.n))
         return self.show()
 
     def step(self, action: int) -> tuple[Any, float, bool, bool, dict]:
@@ -94,7 +94,7 @@ class Chain(gymnasium.Env):
         assert not (self.masked and action == 2), "a forbidden action was taken"
         self.steps += 1
         self.place += 1 if action - self.first else -1
-        if self.entropy:
+        if self.entropy and self.began % 2:
             self.place += secrets.randbelow(2)
         ends = self.place >= self.n
         self.place = min(max(self.place, 0), self.n - 1)
