@@ -14,20 +14,42 @@ from rlcore.config import ConfigError, read
 
 __all__ = ["TUNED", "starting_point", "tuned"]
 
+_NORMALISED: dict[str, Any] = {"normalise_observations": True, "normalise_rewards": True}
+
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("dqn", "CartPole-v1"): {"double": True, "n_step": 3, "learning_rate_final": 0.0, "replay_size": 100_000},
-    ("a2c", "CartPole-v1"): {"steps": 500_000},
-    ("ppo", "CartPole-v1"): {
-        "steps": 200_000,
-        "rollout_steps": 32,
-        "epochs": 20,
-        "gae_lambda": 0.8,
-        "gamma": 0.98,
-        "learning_rate": 1e-3,
-        "learning_rate_final": 0.0,
-        "clip_final": 0.0,
+    ("reinforce", "CartPole-v1"): {"steps": 500_000, "learning_rate_final": 0.0},
+    ("reinforce", "rlcore/ShortCorridor-v0"): {
+        "hidden": (), "gamma": 1.0, "num_envs": 16, "episodes": 16, "learning_rate": 0.05, "learning_rate_final": 0.0,
+        "value_learning_rate": 0.05, "scored_as_drawn": True,
     },
-}
+    ("a2c", "CartPole-v1"): {"steps": 500_000, "learning_rate_final": 0.0},
+    ("a2c", "Acrobot-v1"): {"steps": 1_000_000, "num_envs": 16, "learning_rate_final": 0.0, **_NORMALISED},
+    ("ppo", "CartPole-v1"): {
+        "steps": 200_000, "rollout_steps": 32, "epochs": 20, "gae_lambda": 0.8, "gamma": 0.98,
+        "learning_rate": 1e-3, "learning_rate_final": 0.0, "clip_final": 0.0,
+    },
+    ("ppo", "Acrobot-v1"): {
+        "steps": 1_000_000, "num_envs": 16, "rollout_steps": 256, "minibatch_size": 64, "gae_lambda": 0.94,
+        "learning_rate_final": 0.0, **_NORMALISED,
+    },
+    ("ppo", "MountainCar-v0"): {
+        "steps": 1_000_000, "num_envs": 16, "rollout_steps": 16, "minibatch_size": 64, "gae_lambda": 0.98,
+        **_NORMALISED,
+    },
+    ("ppo", "LunarLander-v3"): {
+        "steps": 1_000_000, "num_envs": 16, "rollout_steps": 1024, "minibatch_size": 64, "gae_lambda": 0.98,
+        "gamma": 0.999, "entropy": 0.01,
+    },
+    ("ppo", "Pendulum-v1"): {
+        "steps": 300_000, "num_envs": 4, "rollout_steps": 1024, "minibatch_size": 64, "epochs": 10, "gamma": 0.9,
+        "learning_rate": 1e-3, "learning_rate_final": 1e-4, "normalise_rewards": True,
+    },
+    ("ppo", "rlcore/Recall-v0"): {
+        "steps": 60_000, "num_envs": 16, "rollout_steps": 63, "learning_rate": 3e-3, "entropy": 0.01, "hidden": (32,),
+        "shared": True, "cell": "lstm", "units": 32,
+    },
+}  # fmt: skip
 """What differs from an agent's usual settings, by agent and environment."""
 
 
