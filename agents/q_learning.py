@@ -11,7 +11,7 @@ a' being the action that is taken next. Where an episode is broken off by a time
 draws the a' that it would have taken there.
 
 Differences from the book: (1) many environments share a table, which they update one after the other; (2) alpha falls
-with the number of updates of its own entry, see ``QLearning.learning_rate_power``; (3) actions that ``action_mask``
+with the number of updates of its own entry, see ``QLearning.learning_rate_visits``; (3) actions that ``action_mask``
 forbids are never taken, and do not count in the maximum.
 """
 
@@ -37,12 +37,15 @@ _STEPS = 64  # of all environments between two looks at the clock
 
 
 @njit
-def update(q: Array, visits: Array, states: Array, actions: Array, targets: Array, power: float, least: float) -> None:
+def update(
+    q: Array, visits: Array, states: Array, actions: Array, targets: Array, slow: float, power: float, least: float
+) -> None:
     """Move entries of ``q`` ([S, A] float64) towards targets [n], one after the other; ``visits`` counts them."""
     for i in range(states.shape[0]):
         s, a = states[i], actions[i]
+        rate = (slow / (slow + float(visits[s, a]))) ** power
         visits[s, a] += 1
-        q[s, a] += max(float(visits[s, a]) ** -power, least) * (targets[i] - q[s, a])
+        q[s, a] += max(rate, least) * (targets[i] - q[s, a])
 
 
 class QLearner(Agent):
@@ -62,10 +65,11 @@ class QLearner(Agent):
         """[S, A] float64"""
         self.visits = np.zeros(self.q.shape, np.int64)
         self.random = Generators(seed, "exploration")
+        self._first: Array | None = None  # exploring starts: which environments begin an episode, [n] bool
 
     @classmethod
     def environments(cls, config: QLearning, seed: int) -> "Environments":
-        """As of every agent; with exploring starts, the environment's transitions begun anywhere."""
+        """As of every agent; with exploring starts, the environment's transitions begun anywhere, alike."""
         if not config.exploring_starts:
             return super().environments(config, seed)
         from agents.environments import STEP_CAP, Vectorised, find, one_of
@@ -111,19 +115,23 @@ class QLearner(Agent):
         return best
 
     def advance(self, envs: "Environments") -> None:
-        for _ in range(min(_STEPS, -(-(self.config.steps - self.steps) // envs.num))):
+        c = self.config
+        for _ in range(min(_STEPS, -(-(c.steps - self.steps) // envs.num))):
             states = envs.observations.copy()
             actions = self.choose(envs)
             step = envs.step(actions)
             self.stepped(step)
+            if c.exploring_starts:
+                self._first = np.zeros(envs.num, np.bool_)
+                self._first[step.fresh] = True
             after = self.after(envs)
             if len(step.ended):
                 after[step.ended] = self.ahead(step.final_observations, step.final_masks)
-            targets = step.rewards + self.config.gamma * np.where(step.terminated, 0.0, after)
-            live, c = step.live, self.config
+            targets = step.rewards + c.gamma * np.where(step.terminated, 0.0, after)
+            live = step.live
             update(
                 self.q, self.visits, states[live], actions[live], targets[live],
-                c.learning_rate_power, c.learning_rate_least,
+                c.learning_rate_visits, c.learning_rate_power, c.learning_rate_least,
             )  # fmt: skip
             self.updates += int(live.sum())
         if not np.isfinite(self.q).all():
@@ -131,7 +139,12 @@ class QLearner(Agent):
 
     def choose(self, envs: "Environments") -> Array:
         """The actions to take now."""
-        return self.act(envs.observations, envs.masks, greedy=False)[0]
+        actions, _ = self.act(envs.observations, envs.masks, greedy=False)
+        if not self.config.exploring_starts:
+            return actions
+        first = np.ones(envs.num, np.bool_) if self._first is None else self._first
+        others = self.random["exploration"].random((envs.num, self.spec.num_actions))
+        return np.where(first, (others if envs.masks is None else others * envs.masks).argmax(1), actions)
 
     def after(self, envs: "Environments") -> Array:
         """What the table says of where the environments are now, [n]."""
@@ -149,12 +162,17 @@ class QLearner(Agent):
     def save(self) -> Saved:
         tensors, state = super().save()
         tensors["visits"] = {"visits": self.visits}
+        if self._first is not None:
+            tensors["first"] = {"first": self._first}
         return Saved(tensors, state | {"random": self.random.save()})
 
     def restore(self, saved: Saved, envs: "Environments", restarted: list[int]) -> None:
         super().restore(saved, envs, restarted)
         self.visits[:] = np.asarray(saved.tensors["visits"]["visits"])
         self.random.restore(saved.state["random"])
+        if "first" in saved.tensors:
+            self._first = np.asarray(saved.tensors["first"]["first"]).copy()
+            self._first[restarted] = True
 
 
 class SARSALearner(QLearner):
@@ -173,11 +191,11 @@ class SARSALearner(QLearner):
 
     def choose(self, envs: "Environments") -> Array:
         if self._next is None:
-            self._next, _ = self.act(envs.observations, envs.masks, greedy=False)
+            self._next = super().choose(envs)
         return self._next
 
     def after(self, envs: "Environments") -> Array:
-        self._next, _ = self.act(envs.observations, envs.masks, greedy=False)
+        self._next = super().choose(envs)
         values: Array = self.q[envs.observations, self._next]
         return values
 

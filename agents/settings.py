@@ -109,21 +109,25 @@ class QLearning(Training):
     """... and at last ..."""
     epsilon_share: float = 0.5
     """... which is reached in a straight line after this share of the steps."""
-    learning_rate_power: float = 0.8
-    """The n-th update of an entry has the learning rate n ** -power: 1 = means of all; in (0.5, 1] the table converges
-    (Even-Dar and Mansour 2003). 0.8 forgets the first, wrong targets fast enough."""
+    learning_rate_visits: float = 20.0
+    """An entry's n-th update has the learning rate (v / (v + n - 1)) ** power, v this: 1 gives means of all updates.
+    More forgets what was learned from early, wrong targets; 1 / (1 - gamma) always does (Wainwright 2019)."""
+    learning_rate_power: float = 1.0
+    """The power in it; in (0.5, 1] the table converges (Even-Dar and Mansour 2003)."""
     learning_rate_least: float = 0.0
     """The learning rate never falls below this."""
     initial_value: float = 0.0
     """What the table holds at first; above all that can be had, it makes the agent try everything."""
     exploring_starts: bool = False
-    """Begin episodes anywhere, where the environment shows its transitions: every entry is then learned."""
+    """Begin episodes in any state, with any action, where the environment shows its transitions: every entry is then
+    learned."""
 
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
         super().__post_init__()
         _require_share(self, "epsilon_start", "epsilon_final", "epsilon_share")
         _require_share(self, "learning_rate_power", "learning_rate_least")
+        require(self, {"learning_rate_visits": 1})
         if not math.isfinite(self.initial_value):
             raise ValueError(f"initial_value must be finite, not {self.initial_value}")
 

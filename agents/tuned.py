@@ -19,10 +19,21 @@ __all__ = ["TUNED", "starting_point", "tuned", "usual"]
 _DQN: dict[str, Any] = {"double": True, "n_step": 3, "learning_rate_final": 0.0, "replay_size": 100_000}
 
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
-    ("dqn", "CartPole-v1"): _DQN,
+    ("dqn", "CartPole-v1"): _DQN | {"n_step": 5, "hidden": (64, 64), "batch_size": 128},
     ("dqn", "Acrobot-v1"): _DQN | {"steps": 150_000},
     ("dqn", "MountainCar-v0"): _DQN
     | {"steps": 300_000, "updates_per_step": 0.5, "batch_size": 128, "target_every": 300},
+    ("dqn", "LunarLander-v3"): _DQN
+    | {
+        "steps": 500_000,
+        "dueling": True,
+        "hidden": (256, 256),
+        "learning_rate": 5e-4,
+        "replay_size": 200_000,
+        "target_every": 500,
+        "epsilon_share": 0.1,
+        "epsilon_final": 0.02,
+    },
     ("a2c", "CartPole-v1"): {"steps": 500_000},
     ("ppo", "CartPole-v1"): {
         "steps": 200_000,
@@ -48,7 +59,7 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
 _RAINBOW: dict[str, dict[str, Any]] = {
     "double": {"double": True},
     "dueling": {"dueling": True},
-    "n-step": {"n_step": 3},
+    "n-step": {"n_step": 5},
     "prioritised": {"prioritised": True},
     "noisy": {"noisy": True},
     "distributional": {"distributional": True, "value_least": 0.0, "value_most": 100.0},  # 1 / (1 - gamma)

@@ -14,6 +14,7 @@ from rlcore.jit import Array
 
 __all__ = [
     "MDP",
+    "best_epsilon_greedy",
     "best_return_within",
     "checked",
     "evaluate",
@@ -195,10 +196,27 @@ def value_iteration(mdp: MDP, gamma: float, tolerance: float = 1e-12) -> Array:
     Raises:
         ValueError: they do not settle: with gamma 1 the rewards never end.
     """
+    return best_epsilon_greedy(mdp, gamma, 0.0, tolerance)
+
+
+def best_epsilon_greedy(mdp: MDP, gamma: float, epsilon: float, tolerance: float = 1e-12) -> Array:
+    """The values of the best policy that takes any allowed action with probability epsilon, [S] (section 5.4).
+
+    It is the best one of the process in which every action turns into any allowed one with that probability.
+
+    Raises:
+        ValueError: epsilon is no probability; or as of ``value_iteration``.
+    """
     _check_gamma(gamma)
+    if not 0.0 <= epsilon <= 1.0:
+        raise ValueError(f"epsilon must lie in [0, 1], not {epsilon}")
+    any_action = uniform(mdp)
     values = np.zeros(mdp.start.shape)
     for _ in range(_MOST_SWEEPS):
-        better = q_values(mdp, values, gamma).max(1)
+        q = q_values(mdp, values, gamma)
+        better = q.max(1)
+        if epsilon > 0.0:
+            better = (1.0 - epsilon) * better + epsilon * (any_action * np.where(mdp.allowed, q, 0.0)).sum(1)
         change = np.abs(better - values).max()
         values = better
         if change <= tolerance * (1.0 - gamma if gamma < 1.0 else 1.0):

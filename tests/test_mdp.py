@@ -79,6 +79,22 @@ def test_the_short_corridor_by_its_formula() -> None:
         assert corridor(p) == pytest.approx((2 * p - 4) / (p * (1 - p)))
 
 
+@pytest.mark.parametrize("gamma", [0.9, 1.0])
+def test_the_best_epsilon_greedy_policy_is_worth_what_it_is(gamma) -> None:
+    """Best actions with 1 - epsilon, any with epsilon: the values of that policy, and of no other such a better one."""
+    lake = toy_text("FrozenLake")
+    assert np.array_equal(mdp.best_epsilon_greedy(lake, gamma, 0.0), mdp.value_iteration(lake, gamma))
+    chance = mdp.uniform(lake)
+    assert mdp.best_epsilon_greedy(lake, gamma, 1.0) == pytest.approx(mdp.evaluate(lake, chance, gamma), abs=1e-9)
+    values = mdp.best_epsilon_greedy(lake, gamma, 0.3)
+    mixed = 0.7 * mdp.greedy(mdp.q_values(lake, values, gamma)) + 0.3 * chance
+    assert values == pytest.approx(mdp.evaluate(lake, mixed, gamma), abs=1e-9)
+    others = 0.7 * mdp.greedy(mdp.q_values(lake, mdp.value_iteration(lake, gamma), gamma)) + 0.3 * chance
+    assert (values >= mdp.evaluate(lake, others, gamma) - 1e-9).all()
+    with pytest.raises(ValueError, match=r"epsilon must lie in \[0, 1\], not 1.1"):
+        mdp.best_epsilon_greedy(lake, gamma, 1.1)
+
+
 def test_without_an_end_and_without_discount_there_are_no_values() -> None:
     """With rewards of zero on the way there are: a policy that walks in circles on the ice earns nothing."""
     loop = MDP(*(np.ones((1, 1, 1)) for _ in range(4)), np.ones(1), np.ones((1, 1)))
