@@ -230,14 +230,22 @@ class DQNAgent(Agent):
             self.parameters.clip_grad(c.max_gradient_norm)
             self.optimizer.step()
             if c.prioritised:
-                self.replay.update(batch.indices, losses.detach().cpu().numpy())
+                self._prioritise(batch, losses.detach().cpu().numpy())
             self._losses += loss.detach()
             self.updates += 1
             if self.updates % c.target_every == 0:
                 self.copies.vector.copy_(self.parameters.vector)
         self._since += steps
-        if not torch.isfinite(self._losses):
+        if not (torch.isfinite(self._losses) and torch.isfinite(self.parameters.vector.sum())):
             self._refuse()
+
+    def _prioritise(self, batch: Batch, losses: Array) -> None:
+        """Transitions go by the error that the loss came from: of Huber's the difference, else the cross-entropy."""
+        assert self.replay is not None
+        if not np.isfinite(losses).all():
+            self._refuse()
+        errors = losses if self.config.distributional else np.where(losses < 0.5, np.sqrt(2 * losses), losses + 0.5)
+        self.replay.update(batch.indices, errors)
 
     def losses(self, batch: Batch) -> Tensor:
         """What each transition of a batch costs, [B]: Huber's loss, or cross-entropy for distributions."""
@@ -323,5 +331,5 @@ class DQNAgent(Agent):
             self._memory = tensors["memory"]["frames"].numpy(), tensors["memory"]["fresh"].numpy()
         if restarted:
             which = np.array(restarted)
-            self.replay.cut(which, envs.observations[which], None if envs.masks is None else envs.masks[which])
+            self.replay.cut(which, envs.observations, envs.masks)
             self.forget(self._memory, which)
