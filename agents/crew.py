@@ -62,12 +62,19 @@ class Crew:
         at_once: so many at the same time.
         work: the dotted name of what trains a seed, see `WORK`; only the seeds' processes import it.
         trained: is called with every job that is done, once its process is gone.
+        heard: is called with what a job tells.
     """
 
     def __init__(
-        self, jobs: Sequence[Job], at_once: int, work: str = WORK, trained: Callable[[Job], None] | None = None
+        self,
+        jobs: Sequence[Job],
+        at_once: int,
+        work: str = WORK,
+        trained: Callable[[Job], None] | None = None,
+        heard: Callable[[Job, Progress], None] | None = None,
     ) -> None:
-        self.jobs, self.at_once, self._work, self._trained = jobs, at_once, work, trained
+        self.jobs, self.at_once, self._work = jobs, at_once, work
+        self._trained, self._heard = trained, heard
         self.done: list[Job] = []
         self.failed: dict[str, str] = {}
         """Why, by name."""
@@ -90,7 +97,7 @@ class Crew:
                 while self._running or (self._waiting and not self._stopping):
                     if self._signals and not self._stopping:
                         display.line("Stopping: every seed saves where it is; once more to stop at once.")
-                        self._stop()
+                        self.stop()
                     while self._waiting and len(self._running) < self.at_once and not self._stopping:
                         self._start(self._waiting.pop(0), display)
                     wait([child.pipe for child in self._running.values()], _WAIT_SECONDS)
@@ -98,7 +105,7 @@ class Crew:
                         self._hear(child, display)
                     display.update()
             finally:
-                self._stop()  # for whatever reason this ends, no process is left behind
+                self.stop()  # for whatever reason this ends, no process is left behind
                 for child in self._running.values():
                     child.process.join()
 
@@ -128,6 +135,8 @@ class Crew:
                 kind, what = child.pipe.recv()
                 if kind == "progress":
                     display.progress(child.job.name, Progress(*what))
+                    if self._heard is not None:
+                        self._heard(child.job, Progress(*what))
                 elif kind == "line":
                     self._once(what, display)
                 else:
@@ -173,7 +182,7 @@ class Crew:
         self._waiting = [other for other in self._waiting if other.config.folder() != folder]
         self._ask_to_stop(child for child in self._running.values() if child.job.config.folder() == folder)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         """Ask all that train to save and stop."""
         self._stopping = True
         self._ask_to_stop(self._running.values())

@@ -14,7 +14,7 @@ from agents.settings import Training
 from rlcore.machine import cores
 from rlcore.progress import interpreter
 
-__all__ = ["run"]
+__all__ = ["run", "usable"]
 
 
 def run(config: Training, work: str = WORK, check: Callable[[Training], None] | None = None) -> int:
@@ -31,7 +31,7 @@ def run(config: Training, work: str = WORK, check: Callable[[Training], None] | 
     jobs = [Job(config, seed, f"seed {seed}") for seed in range(config.seed, config.seed + config.seeds)]
     lines: list[str] = []
     try:
-        (check or _check)(config)
+        (check or usable)(config)
         config.folder().mkdir(parents=True, exist_ok=True)
         done = [job for job in jobs if _is_done(job, lines)]
     except KeyboardInterrupt:
@@ -58,8 +58,12 @@ def run(config: Training, work: str = WORK, check: Callable[[Training], None] | 
     return 1 if crew.failed else 0
 
 
-def _check(config: Training) -> None:
-    """Make the environment once, here: what is wrong with it is told at once, and once."""
+def usable(config: Training) -> None:
+    """Make the environment once, here: what is wrong with it is told at once, and once.
+
+    Raises:
+        UnusableEnvironment: there is none of that name, a library is missing, or no agent can use it.
+    """
     from agents.environments import make
 
     make(config.env, 1, config.seed).close()

@@ -8,11 +8,11 @@ from agents.benchmark import logs
 from agents.benchmark.rows import Row
 
 
-def result(row: Row, seed: int, final: float, **changes: Any) -> dict[str, Any]:
+def result(row: Row, seed: int, score: float, **changes: Any) -> dict[str, Any]:
     """A seed whose final score is given, whose training score is one less, and whose best is one more."""
     config = row.settings(Path("runs"))
     steps = config.steps
-    line = [[steps * k // 20, 3.0 * k, final * k / 20 + seed, 1.0] for k in range(1, 21)]
+    line = [[steps * k // 20, 3.0 * k, score * k / 20 + seed, 1.0] for k in range(1, 21)]
     return {
         "agent": config.agent,
         "env": row.env,
@@ -20,14 +20,14 @@ def result(row: Row, seed: int, final: float, **changes: Any) -> dict[str, Any]:
         "steps": steps,
         "seconds": 66.0,
         "seconds_evaluating": 6.0,
-        "training": {"episodes": 100, "mean": final - 1},
-        "final": {"returns": [final] * 4, "lengths": [3] * 4, "mean": final},
-        "best": {"step": steps // 2, "returns": [final + 1] * 4, "mean": final + 1},
+        "training": {"episodes": 100, "mean": score - 1},
+        "final": {"returns": [score] * 4, "lengths": [3] * 4, "mean": score},
+        "best": {"step": steps // 2, "returns": [score + 1] * 4, "mean": score + 1},
         "evaluations": line,
         "curve": [[step, value - 1] for step, _, value, _ in line],
         "threshold": 475.0,
-        "steps_to_threshold": 1000 * (seed + 1) if final >= 475 else None,
-        "seconds_to_threshold": 10.0 * (seed + 1) if final >= 475 else None,
+        "steps_to_threshold": 1000 * (seed + 1) if score >= 475 else None,
+        "seconds_to_threshold": 10.0 * (seed + 1) if score >= 475 else None,
         "exact": None,
         "settings": json.loads(config.to_json()),
         "versions": {"python": "3.11", "numpy": "2.4"},
@@ -36,9 +36,9 @@ def result(row: Row, seed: int, final: float, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def write(folder: Path, row: Row, finals: list[float], **changes: Any) -> None:
-    for seed, final in enumerate(finals):
-        logs.write(result(row, seed, final, **changes), row, folder)
+def write(folder: Path, row: Row, scores: list[float], **changes: Any) -> None:
+    for seed, score in enumerate(scores):
+        logs.write(result(row, seed, score, **changes), row, folder)
 
 
 def write_random(folder: Path, env: str, mean: float, exact: dict[str, float] | None = None) -> None:
