@@ -7,6 +7,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -56,12 +57,13 @@ class _Entry(NamedTuple):
         return self.row.agent + (" †" if self.stale else "")
 
 
-def report(place: Place, rows: Sequence[Row], quick: bool = False) -> list[str]:
+def report(place: Place, rows: Sequence[Row], quick: bool = False, draw: bool = True) -> list[str]:
     """Write the page, its pictures and the same as HTML.
 
     Args:
         rows: which should be there.
         quick: whether the logs are of runs that were made to be quick.
+        draw: whether to make the pictures, too.
 
     Returns:
         Lines for people: what was written, and what is missing.
@@ -79,6 +81,9 @@ def report(place: Place, rows: Sequence[Row], quick: bool = False) -> list[str]:
     for env in dict.fromkeys(row.env for row in rows):
         blocks += _environment(place, env, [entry for entry in entries if entry.row.env == env])
     blocks += [*_agents(entries), *_evaluating(entries), *_provenance(entries), *_missing_blocks(missing, problems)]
+    for block in blocks if draw else []:
+        if isinstance(block, Picture):
+            block.draw(place.logs / block.file)
     title = "Benchmarks"
     away = os.path.relpath(place.logs, place.page.parent).replace(os.sep, "/")
     write_whole(place.page, to_markdown(blocks, f"{away}/").encode())
@@ -174,12 +179,12 @@ def _environment(place: Place, env: str, entries: Sequence[_Entry]) -> list[Bloc
     variants = [entry for entry in there if "+" in entry.row.agent]
     blocks: list[Block] = [Heading(2, env)]
     if plain:
-        blocks += [_scores(place, env, plain), *_everywhere(plain), *_picture(place, env, plain)]
+        blocks += [_scores(place, env, plain), *_everywhere(plain), _picture(place, env, plain)]
     if len(plain) > 1:
         blocks += _against(plain)
     if variants:
         blocks += [Heading(3, f"Variants on {env}"), _scores(place, env, variants), *_parts(variants)]
-        blocks += [*_everywhere(variants), *_small_pictures(place, env, variants)]
+        blocks += [*_everywhere(variants), *_small_pictures(env, variants)]
     blocks += _published(env)
     if there:
         blocks.append(Code([command(entry.row, len(entry.results)) for entry in there]))
@@ -244,26 +249,26 @@ def _everywhere(entries: Sequence[_Entry]) -> list[Block]:
     return [Text(f"Every seed, {figure} return:"), Table(["", *(f"seed {seed}" for seed in seeds)], table)]
 
 
-def _picture(place: Place, env: str, entries: Sequence[_Entry]) -> list[Block]:
+def _picture(place: Place, env: str, entries: Sequence[_Entry]) -> Picture:
     """Learning curves of the agents."""
     threshold = figures.summary(entries[0].results)["threshold"]
     known = {"solved": math.nan if threshold is None else threshold}
     known |= {"optimal": _optimum(place, env), "random": _chance(place, env)}
     levels = {name: value for name, value in known.items() if not math.isnan(value)}
-    file = f"{_plain(env)}.png"
-    pictures.agents(place.logs / file, env, {entry.row.agent: entry.results for entry in entries}, levels)
-    return [Picture(file, f"Learning curves on {env}")]
+    named = {entry.row.agent: entry.results for entry in entries}
+    draw = partial(pictures.agents, title=env, named=named, levels=levels)
+    return Picture(f"{_plain(env)}.png", f"Learning curves on {env}", draw)
 
 
-def _small_pictures(place: Place, env: str, entries: Sequence[_Entry]) -> list[Block]:
+def _small_pictures(env: str, entries: Sequence[_Entry]) -> list[Block]:
     """Learning curves of an agent's variants, each beside the plain one."""
     blocks: list[Block] = []
     for agent in dict.fromkeys(entry.row.agent.partition("+")[0] for entry in entries):
         named = {entry.row.agent: entry.results for entry in entries if entry.row.agent.startswith(f"{agent}+")}
         if set(named) != {f"{agent}+plain"}:
-            file = f"{_plain(env)}-{agent}.png"
-            pictures.variants(place.logs / file, f"Variants of {agent} on {env}", f"{agent}+plain", named)
-            blocks.append(Picture(file, f"Learning curves of variants of {agent} on {env}"))
+            title, plain = f"Variants of {agent} on {env}", f"{agent}+plain"
+            draw = partial(pictures.variants, title=title, plain=plain, named=named)
+            blocks.append(Picture(f"{_plain(env)}-{agent}.png", f"Learning curves: {title}", draw))
     return blocks
 
 
