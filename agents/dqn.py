@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DQNAgent", "QNetwork", "project"]
 
+_LONGEST = 10_000  # steps that a random action is repeated, as in Dabney et al. 2021
+
 
 class QNetwork(nn.Module):
     """Observations to values [B, A], or to log-probabilities of returns [B, A, atoms]."""
@@ -120,6 +122,7 @@ class DQNAgent(Agent):
         self.replay: Replay | None = None
         self.replay_seed = seed_for(seed, "replay")
         self.due = 0.0  # gradient steps
+        self._held: Array | None = None  # [2, n]: random actions that are repeated, and for how many steps yet
         self._memory: Memory = None
         self._losses = torch.zeros((), device=self.device)
         self._since = 0
@@ -160,14 +163,26 @@ class DQNAgent(Agent):
         return actions, memory
 
     def _explore(self, actions: Array, masks: Array | None) -> Array:
-        """Some of them replaced by any that may be chosen."""
+        """Some of them replaced by any that may be chosen, for a step or, if ``random_repeats``, for several."""
         random = self.random["exploration"]
         anything = random.random(len(actions)) < self.epsilon
         if masks is None:
             others = random.integers(self.spec.num_actions, size=len(actions))
         else:
             others = (random.random(masks.shape) * masks).argmax(1)
-        return np.where(anything, others, actions)
+        if not self.config.random_repeats:
+            return np.where(anything, others, actions)
+        if self._held is None:
+            self._held = np.zeros((2, len(actions)), np.int64)
+        held, steps = self._held
+        if masks is not None:
+            steps[~masks[np.arange(len(held)), held]] = 0
+        begin = anything & (steps == 0)
+        held[begin] = others[begin]
+        steps[begin] = np.minimum(random.zipf(self.config.random_repeats, len(held)), _LONGEST)[begin]
+        actions = np.where(steps > 0, held, actions)
+        np.maximum(steps - 1, 0, out=steps)
+        return actions
 
     @property
     def epsilon(self) -> float:
@@ -191,6 +206,8 @@ class DQNAgent(Agent):
             actions, self._memory = self.act(envs.observations, envs.masks, self._memory, greedy=False)
             step = envs.step(actions)
             self.forget(self._memory, step.fresh)
+            if self._held is not None:
+                self._held[1, step.fresh] = 0
             self.replay.add(actions, step, envs.observations, envs.masks)
             self.stepped(step)
         if self.steps >= self.config.learning_starts and len(self.replay) > 0:
@@ -230,14 +247,22 @@ class DQNAgent(Agent):
             self.parameters.clip_grad(c.max_gradient_norm)
             self.optimizer.step()
             if c.prioritised:
-                self.replay.update(batch.indices, losses.detach().cpu().numpy())
+                self._prioritise(batch, losses.detach().cpu().numpy())
             self._losses += loss.detach()
             self.updates += 1
             if self.updates % c.target_every == 0:
                 self.copies.vector.copy_(self.parameters.vector)
         self._since += steps
-        if not torch.isfinite(self._losses):
+        if not (torch.isfinite(self._losses) and torch.isfinite(self.parameters.vector.sum())):
             self._refuse()
+
+    def _prioritise(self, batch: Batch, losses: Array) -> None:
+        """Transitions go by the error that the loss came from: of Huber's the difference, else the cross-entropy."""
+        assert self.replay is not None
+        if not np.isfinite(losses).all():
+            self._refuse()
+        errors = losses if self.config.distributional else np.where(losses < 0.5, np.sqrt(2 * losses), losses + 0.5)
+        self.replay.update(batch.indices, errors)
 
     def losses(self, batch: Batch) -> Tensor:
         """What each transition of a batch costs, [B]: Huber's loss, or cross-entropy for distributions."""
@@ -302,6 +327,8 @@ class DQNAgent(Agent):
         tensors["losses"] = {"sum": self._losses}
         if self.replay is not None:
             tensors["replay"], state["replay"] = self.replay.save()
+            if self._held is not None:
+                tensors["held"] = {"held": self._held}
             if self._memory is not None:
                 tensors["memory"] = dict(zip(("frames", "fresh"), self._memory, strict=True))
         return Saved(tensors, state)
@@ -319,9 +346,12 @@ class DQNAgent(Agent):
             return
         self.replay = self._make_replay(envs)
         self.replay.restore({name: value.numpy() for name, value in tensors["replay"].items()}, state["replay"])
+        if "held" in tensors:
+            self._held = tensors["held"]["held"].numpy()
+            self._held[1, restarted] = 0
         if "memory" in tensors:
             self._memory = tensors["memory"]["frames"].numpy(), tensors["memory"]["fresh"].numpy()
         if restarted:
             which = np.array(restarted)
-            self.replay.cut(which, envs.observations[which], None if envs.masks is None else envs.masks[which])
+            self.replay.cut(which, envs.observations, envs.masks)
             self.forget(self._memory, which)

@@ -213,5 +213,5 @@ class PolicyGradientAgent(Agent):
             self.rewarded.restore(saved.tensors["rewarded"])
             self.rewarded.forget(which)
         if "memory" in saved.tensors:
-            self._memory = np.array(saved.tensors["memory"]["memory"])
+            self._memory = np.asarray(saved.tensors["memory"]["memory"]).copy()
             self.forget(self._memory, which)

@@ -169,6 +169,9 @@ class DQN(Training):
     """... and at last ..."""
     epsilon_share: float = 0.2
     """... which is reached in a straight line after this share of the steps."""
+    random_repeats: float = 0.0
+    """Random actions are repeated, k times with a probability that falls as k ** -this, where no reward is near (Dabney
+    et al. 2021, "Temporally-extended epsilon-greedy exploration": 2); 0 = never."""
     max_gradient_norm: float = 10.0
     """Longer gradients are shortened to this length."""
     frames: int = 1
@@ -205,6 +208,8 @@ class DQN(Training):
         require(self, {"train_every": 1, "updates_per_step": 0, "target_every": 1, "frames": 1, "n_step": 1})
         require(self, {"replay_size": 2 * self.num_envs, "max_gradient_norm": 0, "noisy_sigma": 0, "atoms": 2})
         require(self, {"priority_exponent": 0, "priority_correction": 0})
+        if self.random_repeats and not 1.0 < self.random_repeats < math.inf:
+            raise ValueError(f"random_repeats must be 0 or above 1, not {self.random_repeats}")
         _require_share(self, "epsilon_start", "epsilon_final", "epsilon_share")
         if any(units < 1 for units in self.hidden):
             raise ValueError(f"hidden holds numbers of units, each at least 1, not {self.hidden}")

@@ -18,32 +18,48 @@ __all__ = ["TUNED", "starting_point", "tuned", "usual"]
 
 _DQN: dict[str, Any] = {"double": True, "n_step": 3, "learning_rate_final": 0.0, "replay_size": 100_000}
 
+_NORMALISED: dict[str, Any] = {"normalise_observations": True, "normalise_rewards": True}
+
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
-    ("dqn", "CartPole-v1"): _DQN | {"n_step": 5, "hidden": (64, 64), "batch_size": 128},
-    ("dqn", "Acrobot-v1"): _DQN | {"steps": 150_000},
-    ("dqn", "MountainCar-v0"): _DQN
-    | {"steps": 300_000, "updates_per_step": 0.5, "batch_size": 128, "target_every": 300},
-    ("dqn", "LunarLander-v3"): _DQN
-    | {
-        "steps": 500_000,
-        "dueling": True,
-        "hidden": (256, 256),
-        "learning_rate": 5e-4,
-        "replay_size": 200_000,
-        "target_every": 500,
-        "epsilon_share": 0.1,
-        "epsilon_final": 0.02,
+    ("dqn", "CartPole-v1"): {**_DQN, "n_step": 5, "hidden": (64, 64), "batch_size": 128},
+    ("dqn", "Acrobot-v1"): {**_DQN, "steps": 150_000},
+    ("dqn", "MountainCar-v0"): {
+        **_DQN, "steps": 300_000, "updates_per_step": 0.5, "batch_size": 128, "target_every": 300,
     },
-    ("a2c", "CartPole-v1"): {"steps": 500_000},
+    ("dqn", "LunarLander-v3"): {
+        **_DQN, "steps": 500_000, "dueling": True, "hidden": (256, 256), "learning_rate": 5e-4, "replay_size": 200_000,
+        "target_every": 500, "epsilon_share": 0.1, "epsilon_final": 0.02,
+    },
+    ("reinforce", "CartPole-v1"): {"steps": 500_000, "learning_rate_final": 0.0},
+    ("reinforce", "rlcore/ShortCorridor-v0"): {
+        "hidden": (), "gamma": 1.0, "num_envs": 16, "episodes": 16, "learning_rate": 0.05, "learning_rate_final": 0.0,
+        "value_learning_rate": 0.05, "scored_as_drawn": True,
+    },
+    ("a2c", "CartPole-v1"): {"steps": 500_000, "learning_rate_final": 0.0},
+    ("a2c", "Acrobot-v1"): {"steps": 1_000_000, "num_envs": 16, "learning_rate_final": 0.0, **_NORMALISED},
     ("ppo", "CartPole-v1"): {
-        "steps": 200_000,
-        "rollout_steps": 32,
-        "epochs": 20,
-        "gae_lambda": 0.8,
-        "gamma": 0.98,
-        "learning_rate": 1e-3,
-        "learning_rate_final": 0.0,
-        "clip_final": 0.0,
+        "steps": 200_000, "rollout_steps": 32, "epochs": 20, "gae_lambda": 0.8, "gamma": 0.98,
+        "learning_rate": 1e-3, "learning_rate_final": 0.0, "clip_final": 0.0,
+    },
+    ("ppo", "Acrobot-v1"): {
+        "steps": 1_000_000, "num_envs": 16, "rollout_steps": 256, "minibatch_size": 64, "gae_lambda": 0.94,
+        "learning_rate_final": 0.0, **_NORMALISED,
+    },
+    ("ppo", "MountainCar-v0"): {
+        "steps": 1_000_000, "num_envs": 16, "rollout_steps": 16, "minibatch_size": 64, "gae_lambda": 0.98,
+        **_NORMALISED,
+    },
+    ("ppo", "LunarLander-v3"): {
+        "steps": 1_000_000, "num_envs": 16, "rollout_steps": 1024, "minibatch_size": 64, "gae_lambda": 0.98,
+        "gamma": 0.999, "entropy": 0.01,
+    },
+    ("ppo", "Pendulum-v1"): {
+        "steps": 300_000, "num_envs": 4, "rollout_steps": 1024, "minibatch_size": 64, "epochs": 10, "gamma": 0.9,
+        "learning_rate": 1e-3, "learning_rate_final": 1e-4, "normalise_rewards": True,
+    },
+    ("ppo", "rlcore/Recall-v0"): {
+        "steps": 60_000, "num_envs": 16, "rollout_steps": 63, "learning_rate": 3e-3, "entropy": 0.01, "hidden": (32,),
+        "shared": True, "cell": "lstm", "units": 32,
     },
     ("dqn", "FrozenLake-v1"): {"steps": 200_000},
     ("dqn", "FrozenLake8x8-v1"): {"steps": 500_000},
@@ -52,7 +68,7 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("q-learning", "FrozenLake8x8-v1"): {},
     ("sarsa", "FrozenLake-v1"): {},
     ("sarsa", "FrozenLake8x8-v1"): {},
-}
+}  # fmt: skip
 """What differs from an agent's usual settings, by agent and environment. The benchmark's rows are these; a name such as
 "dqn+double" is a variant of an agent."""
 

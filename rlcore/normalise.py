@@ -46,7 +46,7 @@ class Moments:
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Be what was saved."""
         self.count = int(saved["count"])
-        self.mean, self.variance = (np.array(saved[name], np.float64) for name in ("mean", "variance"))
+        self.mean, self.variance = (np.asarray(saved[name]).astype(np.float64) for name in ("mean", "variance"))
 
 
 class ObservationNormaliser:
@@ -118,7 +118,7 @@ class RewardNormaliser:
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Be what was saved."""
         self.moments.restore(saved)
-        self.sums = np.array(saved["sums"], np.float64)
+        self.sums = np.asarray(saved["sums"]).astype(np.float64)
 
 
 @njit

@@ -8,7 +8,7 @@ from agents.q_learning import update
 from agents.settings import SARSA, QLearning
 from rlcore import mdp
 from rlcore.config import ConfigError
-from tests.agent_help import SMALL, learn, make, same_weights
+from tests.agent_help import SMALL, chain_values, learn, make, same_weights
 
 # --- by hand ---------------------------------------------------------------------------------------------------------
 
@@ -59,6 +59,11 @@ def test_a_time_limit_is_no_end(kind) -> None:
     agent = learn(kind(env="tests/One-v0", gamma=0.9, steps=8_000, num_envs=4))
     assert agent.episodes == 1600
     assert agent.q == pytest.approx(10.0, abs=0.005)
+
+
+def test_what_follows_a_time_limit_is_where_it_broke_off_and_not_where_the_next_episode_begins() -> None:
+    config = QLearning(env="tests/Chain-v0", gamma=0.9, max_episode_steps=2, steps=20_000, epsilon_final=1.0)
+    assert learn(config).q == pytest.approx(chain_values(4, 0.9), abs=0.005)
 
 
 @pytest.mark.parametrize("kind", [QLearning, SARSA])
