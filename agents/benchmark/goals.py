@@ -49,6 +49,7 @@ GOALS: Sequence[Goal] = (
     Goal("ppo", "MountainCar-v0", 1_000_000, -115, 4),
     Goal("ppo", "LunarLander-v3", 1_000_000, 220),
     Goal("ppo", "Pendulum-v1", 300_000, -200),
+    Goal("ppo", "rlcore/Recall-v0", 0, 0.99),
     Goal("a2c", "CartPole-v1", 500_000, 490),
     Goal("a2c", "Acrobot-v1", 1_000_000, -90),
     Goal("reinforce", "CartPole-v1", 500_000, 475),
