@@ -18,6 +18,8 @@ __all__ = ["TUNED", "starting_point", "tuned", "usual"]
 
 _DQN: dict[str, Any] = {"double": True, "n_step": 3, "learning_rate_final": 0.0, "replay_size": 100_000}
 
+_LAKE: dict[str, Any] = {"epsilon_final": 0.5, "initial_value": 1.0, "learning_rate_visits": 100.0}
+
 _NORMALISED: dict[str, Any] = {"normalise_observations": True, "normalise_rewards": True}
 
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
@@ -64,8 +66,8 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("dqn", "FrozenLake-v1"): {"steps": 200_000},
     ("dqn", "FrozenLake8x8-v1"): {"steps": 500_000},
     ("dqn", "rlcore/Catch-v0"): {"steps": 100_000},
-    ("q-learning", "FrozenLake-v1"): {},
-    ("q-learning", "FrozenLake8x8-v1"): {},
+    ("q-learning", "FrozenLake-v1"): {**_LAKE, "steps": 1_000_000, "num_envs": 64},
+    ("q-learning", "FrozenLake8x8-v1"): {**_LAKE, "steps": 4_000_000, "num_envs": 128, "gamma": 0.999},
     ("sarsa", "FrozenLake-v1"): {},
     ("sarsa", "FrozenLake8x8-v1"): {},
 }  # fmt: skip
