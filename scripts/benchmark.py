@@ -49,8 +49,9 @@ def main() -> int:
     try:
         if s.seeds < 1 or s.seed < 0 or s.jobs < 0:
             return fail("--seeds must be at least 1, --seed and --jobs at least 0")
-        from agents.benchmark.report import Place, report
+        from agents.benchmark.report import report
         from agents.benchmark.run import Benchmark, train
+        from agents.benchmark.tables import Place
 
         found = rows.chosen(s.agents, s.envs)
         if s.quick:

@@ -62,7 +62,11 @@ def differences(result: Result, config: Training) -> list[str]:
     except (ConfigError, ValueError) as error:
         return [str(error)]
     now, then = json.loads(config.to_json()), json.loads(before.to_json())
-    return [f"{name} = {then[name]}" for name in now if name not in _IRRELEVANT and now[name] != then[name]]
+    return [f"{name} = {_shown(then[name])}" for name in now if name not in _IRRELEVANT and now[name] != then[name]]
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
 def _curve(folder: Path) -> list[list[float]]:

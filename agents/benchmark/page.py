@@ -5,8 +5,9 @@ Text may hold `code` and **bold** words. What is written is the same whenever th
 
 import html
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 __all__ = ["Block", "Code", "Heading", "Picture", "Table", "Text", "to_html", "to_markdown"]
 
@@ -45,6 +46,8 @@ class Picture:
 
     file: str
     text: str
+    draw: Callable[[Path], None] = field(compare=False)
+    """Writes it to a path."""
 
 
 @dataclass(frozen=True)
