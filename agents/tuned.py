@@ -20,6 +20,11 @@ _DQN: dict[str, Any] = {"double": True, "n_step": 3, "learning_rate_final": 0.0,
 
 _LAKE: dict[str, Any] = {"epsilon_final": 0.5, "initial_value": 1.0, "learning_rate_visits": 100.0}
 
+_LAKE_DQN: dict[str, Any] = {  # no hidden layer over one number a state: a table, learned from a replay
+    "num_envs": 32, "hidden": (), "learning_rate": 0.02, "learning_rate_final": 0.0, "batch_size": 256,
+    "train_every": 320, "updates_per_step": 0.05, "epsilon_final": 0.5,
+}  # fmt: skip
+
 _NORMALISED: dict[str, Any] = {"normalise_observations": True, "normalise_rewards": True}
 
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
@@ -63,13 +68,15 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "steps": 60_000, "num_envs": 16, "rollout_steps": 63, "learning_rate": 3e-3, "entropy": 0.01, "hidden": (32,),
         "shared": True, "cell": "lstm", "units": 32,
     },
-    ("dqn", "FrozenLake-v1"): {"steps": 200_000},
+    ("dqn", "FrozenLake-v1"): {**_LAKE_DQN, "steps": 300_000, "replay_size": 300_000, "target_every": 200},
     ("dqn", "FrozenLake8x8-v1"): {"steps": 500_000},
     ("dqn", "rlcore/Catch-v0"): {"steps": 100_000},
     ("q-learning", "FrozenLake-v1"): {**_LAKE, "steps": 1_000_000, "num_envs": 64},
     ("q-learning", "FrozenLake8x8-v1"): {**_LAKE, "steps": 4_000_000, "num_envs": 128, "gamma": 0.999},
-    ("sarsa", "FrozenLake-v1"): {},
-    ("sarsa", "FrozenLake8x8-v1"): {},
+    ("sarsa", "FrozenLake-v1"): {**_LAKE, "steps": 1_000_000, "num_envs": 64, "epsilon_final": 0.1},
+    ("sarsa", "FrozenLake8x8-v1"): {
+        **_LAKE, "steps": 4_000_000, "num_envs": 128, "epsilon_final": 0.1, "gamma": 0.999,
+    },
 }  # fmt: skip
 """What differs from an agent's usual settings, by agent and environment. The benchmark's rows are these; a name such as
 "dqn+double" is a variant of an agent."""
