@@ -31,7 +31,8 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("dqn", "CartPole-v1"): {**_DQN, "n_step": 5, "hidden": (64, 64), "batch_size": 128},
     ("dqn", "Acrobot-v1"): {**_DQN, "steps": 150_000},
     ("dqn", "MountainCar-v0"): {
-        **_DQN, "steps": 300_000, "updates_per_step": 0.5, "batch_size": 128, "target_every": 300,
+        **_DQN, "steps": 300_000, "n_step": 5, "hidden": (64, 64), "updates_per_step": 0.5, "batch_size": 128,
+        "replay_size": 300_000, "target_every": 250, "epsilon_share": 0.1, "epsilon_final": 0.02, "random_repeats": 2.0,
     },
     ("dqn", "LunarLander-v3"): {
         **_DQN, "steps": 500_000, "dueling": True, "hidden": (256, 256), "learning_rate": 5e-4, "replay_size": 200_000,
@@ -69,7 +70,7 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "shared": True, "cell": "lstm", "units": 32,
     },
     ("dqn", "FrozenLake-v1"): {**_LAKE_DQN, "steps": 300_000, "replay_size": 300_000, "target_every": 200},
-    ("dqn", "FrozenLake8x8-v1"): {"steps": 500_000},
+    ("dqn", "FrozenLake8x8-v1"): {**_LAKE_DQN, "steps": 1_000_000, "replay_size": 1_000_000, "target_every": 40},
     ("dqn", "rlcore/Catch-v0"): {"steps": 100_000},
     ("q-learning", "FrozenLake-v1"): {**_LAKE, "steps": 1_000_000, "num_envs": 64},
     ("q-learning", "FrozenLake8x8-v1"): {**_LAKE, "steps": 4_000_000, "num_envs": 128, "gamma": 0.999},
