@@ -35,8 +35,8 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "replay_size": 300_000, "target_every": 250, "epsilon_share": 0.1, "epsilon_final": 0.02, "random_repeats": 2.0,
     },
     ("dqn", "LunarLander-v3"): {
-        **_DQN, "steps": 500_000, "dueling": True, "hidden": (256, 256), "learning_rate": 5e-4, "replay_size": 200_000,
-        "target_every": 500, "epsilon_share": 0.1, "epsilon_final": 0.02,
+        **_DQN, "steps": 500_000, "learning_rate": 5e-4, "updates_per_step": 0.5, "batch_size": 128,
+        "replay_size": 200_000, "target_every": 1000, "epsilon_share": 0.1, "epsilon_final": 0.01,
     },
     ("reinforce", "CartPole-v1"): {"steps": 500_000, "learning_rate_final": 0.0},
     ("reinforce", "rlcore/ShortCorridor-v0"): {
@@ -71,7 +71,9 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("dqn", "FrozenLake-v1"): {**_LAKE_DQN, "steps": 300_000, "replay_size": 300_000, "target_every": 200},
     ("dqn", "FrozenLake8x8-v1"): {**_LAKE_DQN, "steps": 1_000_000, "replay_size": 1_000_000, "target_every": 40},
-    ("dqn", "rlcore/Catch-v0"): {"steps": 100_000},
+    ("dqn", "rlcore/Catch-v0"): {
+        **_DQN, "steps": 150_000, "num_envs": 16, "hidden": (128,), "epsilon_share": 0.3, "epsilon_final": 0.02,
+    },
     ("q-learning", "FrozenLake-v1"): {**_LAKE, "steps": 1_000_000, "num_envs": 64},
     ("q-learning", "FrozenLake8x8-v1"): {**_LAKE, "steps": 4_000_000, "num_envs": 128, "gamma": 0.999},
     ("sarsa", "FrozenLake-v1"): {**_LAKE, "steps": 1_000_000, "num_envs": 64, "epsilon_final": 0.1},
