@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 import games
-from selfplay import bench
+from selfplay import bench, bench_agents
 from selfplay.config import ConfigError
 from selfplay.peers import UciPeer
 
 ROOT = Path(__file__).resolve().parent.parent
 chess = games.load("chess")
+_SLOW = ("ray", "ingest", "agents", "learner", "selfplay")
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def quick(monkeypatch):
     "game", ["chess", *(pytest.param(name, marks=pytest.mark.slow) for name in games.GAMES if name != "chess")]
 )
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow if n in ("ray", "ingest") else ()) for n in bench.BENCHES]
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in _SLOW else ()) for n in bench.BENCHES]
 )
 def test_every_path_is_measured(name, game):
     figures = list(bench.BENCHES[name](games.load(game), 1))
@@ -41,6 +42,15 @@ def test_every_path_is_measured(name, game):
         assert json.loads(json.dumps(figure)) == figure
     names = [figure["name"] for figure in figures]
     assert len(set(names)) == len(names)
+
+
+def test_an_agent_is_timed_while_it_learns(monkeypatch):
+    monkeypatch.setattr(bench_agents, "SECONDS", 0.02)
+    monkeypatch.setattr(bench_agents, "ROWS", bench_agents.ROWS[1:2])
+    ours, *theirs = bench_agents.bench_agents(1)
+    assert (ours["name"], ours["game"]) == ("dqn, 64 x 64", "CartPole-v1")
+    assert ours["value"] > 0
+    assert len(theirs) in (0, 2)  # the peer and the ratio, where it is installed
 
 
 @pytest.mark.parametrize(
