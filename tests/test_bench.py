@@ -30,9 +30,7 @@ def quick(monkeypatch):
 @pytest.mark.parametrize(
     "game", ["chess", *(pytest.param(name, marks=pytest.mark.slow) for name in games.GAMES if name != "chess")]
 )
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow if n in _SLOW else ()) for n in bench.BENCHES]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in _SLOW else ()) for n in bench.BENCHES])
 def test_every_path_is_measured(name, game):
     figures = list(bench.BENCHES[name](games.load(game), 1))
     assert figures
