@@ -20,17 +20,23 @@ _DQN: dict[str, Any] = {"double": True, "n_step": 3, "learning_rate_final": 0.0,
 
 _LAKE: dict[str, Any] = {"epsilon_final": 0.5, "initial_value": 1.0, "learning_rate_visits": 100.0}
 
+_LAKE_DQN: dict[str, Any] = {  # no hidden layer over one number a state: a table, learned from a replay
+    "num_envs": 32, "hidden": (), "learning_rate": 0.02, "learning_rate_final": 0.0, "batch_size": 256,
+    "train_every": 320, "updates_per_step": 0.05, "epsilon_final": 0.5,
+}  # fmt: skip
+
 _NORMALISED: dict[str, Any] = {"normalise_observations": True, "normalise_rewards": True}
 
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("dqn", "CartPole-v1"): {**_DQN, "n_step": 5, "hidden": (64, 64), "batch_size": 128},
     ("dqn", "Acrobot-v1"): {**_DQN, "steps": 150_000},
     ("dqn", "MountainCar-v0"): {
-        **_DQN, "steps": 300_000, "updates_per_step": 0.5, "batch_size": 128, "target_every": 300,
+        **_DQN, "steps": 300_000, "n_step": 5, "hidden": (64, 64), "updates_per_step": 0.5, "batch_size": 128,
+        "replay_size": 300_000, "target_every": 250, "epsilon_share": 0.1, "epsilon_final": 0.02, "random_repeats": 2.0,
     },
     ("dqn", "LunarLander-v3"): {
-        **_DQN, "steps": 500_000, "dueling": True, "hidden": (256, 256), "learning_rate": 5e-4, "replay_size": 200_000,
-        "target_every": 500, "epsilon_share": 0.1, "epsilon_final": 0.02,
+        **_DQN, "steps": 500_000, "learning_rate": 5e-4, "updates_per_step": 0.5, "batch_size": 128,
+        "replay_size": 200_000, "target_every": 1000, "epsilon_share": 0.1, "epsilon_final": 0.01,
     },
     ("reinforce", "CartPole-v1"): {"steps": 500_000, "learning_rate_final": 0.0},
     ("reinforce", "rlcore/ShortCorridor-v0"): {
@@ -63,13 +69,17 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "steps": 60_000, "num_envs": 16, "rollout_steps": 63, "learning_rate": 3e-3, "entropy": 0.01, "hidden": (32,),
         "shared": True, "cell": "lstm", "units": 32,
     },
-    ("dqn", "FrozenLake-v1"): {"steps": 200_000},
-    ("dqn", "FrozenLake8x8-v1"): {"steps": 500_000},
-    ("dqn", "rlcore/Catch-v0"): {"steps": 100_000},
+    ("dqn", "FrozenLake-v1"): {**_LAKE_DQN, "steps": 300_000, "replay_size": 300_000, "target_every": 200},
+    ("dqn", "FrozenLake8x8-v1"): {**_LAKE_DQN, "steps": 1_000_000, "replay_size": 1_000_000, "target_every": 40},
+    ("dqn", "rlcore/Catch-v0"): {
+        **_DQN, "steps": 150_000, "num_envs": 16, "hidden": (128,), "epsilon_share": 0.3, "epsilon_final": 0.02,
+    },
     ("q-learning", "FrozenLake-v1"): {**_LAKE, "steps": 1_000_000, "num_envs": 64},
     ("q-learning", "FrozenLake8x8-v1"): {**_LAKE, "steps": 4_000_000, "num_envs": 128, "gamma": 0.999},
-    ("sarsa", "FrozenLake-v1"): {},
-    ("sarsa", "FrozenLake8x8-v1"): {},
+    ("sarsa", "FrozenLake-v1"): {**_LAKE, "steps": 1_000_000, "num_envs": 64, "epsilon_final": 0.1},
+    ("sarsa", "FrozenLake8x8-v1"): {
+        **_LAKE, "steps": 4_000_000, "num_envs": 128, "epsilon_final": 0.1, "gamma": 0.999,
+    },
 }  # fmt: skip
 """What differs from an agent's usual settings, by agent and environment. The benchmark's rows are these; a name such as
 "dqn+double" is a variant of an agent."""

@@ -72,7 +72,7 @@ ROWS = (
         {"n_steps": 32, "batch_size": 256, "gae_lambda": 0.8, "gamma": 0.98, "n_epochs": 20, "learning_rate": 1e-3},
     ),
     Row(
-        "ppo, the zoo's settings",
+        "ppo, the zoo's settings of LunarLander",
         PPO(
             env="LunarLander-v3", steps=_FOREVER, num_envs=16, rollout_steps=1024, minibatch_size=64, gae_lambda=0.98,
             gamma=0.999, epochs=4, entropy=0.01,
