@@ -140,6 +140,7 @@ def starting_point(name: str, flags: Sequence[str]) -> Training:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--env", default=None)
     parser.add_argument("--run-dir", "--run_dir", type=Path, default=None)
+    parser.add_argument("--seed", default=None)
     try:
         named, _ = parser.parse_known_args([flag for flag in flags if flag not in ("-h", "--help")])
     except argparse.ArgumentError:  # a flag without a value; whoever reads them all says so
@@ -153,5 +154,6 @@ def starting_point(name: str, flags: Sequence[str]) -> Training:
             found = read(type(start), path)
             if named.env not in (None, found.env):
                 raise ConfigError(f"{folder} holds a run on {found.env}; choose another --run-dir")
-            return dataclasses.replace(found, run_dir=start.run_dir, seeds=len(numbers), seed=numbers[0])
+            seeds = len(numbers) if named.seed is None else 1  # --seed N alone is that seed, whatever others there are
+            return dataclasses.replace(found, run_dir=start.run_dir, seeds=seeds, seed=numbers[0])
     return start

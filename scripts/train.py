@@ -25,6 +25,10 @@ class Command(Generic[T]):
     play: bool = False
     """Do not train: watch it, in a window or as text."""
 
+    def __post_init__(self) -> None:
+        if self.evaluate < 0:
+            raise ValueError(f"evaluate must be a number of episodes, not {self.evaluate}")
+
 
 def main() -> int:
     name, flags = (sys.argv[1] if sys.argv[1:] else ""), sys.argv[2:]

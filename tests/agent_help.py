@@ -60,7 +60,13 @@ class Chain(gymnasium.Env):
     """
 
     def __init__(
-        self, n: int = 4, shown: str = "", masked: bool = False, huge: float = 1.0, entropy: bool = False
+        self,
+        n: int = 4,
+        shown: str = "",
+        masked: bool = False,
+        huge: float = 1.0,
+        entropy: bool = False,
+        render_mode: str | None = None,
     ) -> None:
         self.n, self.shown, self.masked, self.huge, self.entropy = n, shown, masked, huge, entropy
         self.observation_space = {

@@ -150,7 +150,7 @@ def test_the_loss_of_distributions_is_cross_entropy_with_the_projected_target() 
 
 def test_noise_is_factorised_learned_and_absent_when_greedy() -> None:
     config = DQN(env="tests/ChainBox-v0", hidden=(8, 8), num_envs=2, noisy=True, batch_size=2)
-    agent, envs = make(config)
+    agent, _ = make(config)
     layer = agent.online.noisy[-1]
     inputs = torch.eye(8)
     layer.eval()
@@ -165,13 +165,18 @@ def test_noise_is_factorised_learned_and_absent_when_greedy() -> None:
     assert layer.noise_in.numpy() == pytest.approx((draws.sign() * draws.abs().sqrt()).numpy())
     assert layer.weight_sigma[0, 0].item() == pytest.approx(0.5 / math.sqrt(8))
 
-    before = agent.noise.get_state()
-    quiet = [agent.act(envs.observations, None)[0].tolist() for _ in range(5)]
-    assert all(row == quiet[0] for row in quiet)
-    assert torch.equal(agent.noise.get_state(), before)  # evaluation leaves training as it was
-    told = [agent.online(torch.eye(4)) for _ in range(2) if agent.act(envs.observations, None, greedy=False)]
-    assert not told[0].allclose(told[1])
     ones = np.eye(4, dtype=np.float32)
+    told = [agent.online(torch.from_numpy(ones)) for _ in range(2) if agent.act(ones, None, greedy=False)]
+    assert not told[0].allclose(told[1])
+    before = agent.noise.get_state()
+    agent.act(ones, None)
+    quiet = agent.online(torch.from_numpy(ones))
+    for layer in agent.online.noisy:
+        layer.noise_in.fill_(100.0)
+        layer.noise_out.fill_(-100.0)
+    agent.act(ones, None)
+    assert torch.equal(agent.online(torch.from_numpy(ones)), quiet)
+    assert torch.equal(agent.noise.get_state(), before)  # evaluation leaves training as it was
     agent.online.train()
     few = batch([0, 0], [0, 1], [1.0, 1.0], [0.9, 0.9], [0, 0])
     few = few._replace(observations=ones[:2], next_observations=ones[2:], next_masks=np.ones((2, 1), np.bool_))
@@ -380,6 +385,20 @@ def test_a_diverging_run_ends_with_the_tensor_and_the_step_and_its_last_checkpoi
     saved = kept(tmp_path)
     assert saved.state["learner"]["steps"] > 0
     assert all(tensor.isfinite().all() for tensor in saved.tensors["weights"].values())
+
+
+def test_a_broken_parameter_is_named_before_anything_is_learned_with_it() -> None:
+    agent, envs = make(DQN(**QUICK, env="tests/ChainBox-v0", dueling=True))
+    agent.advance(envs)
+    for name, parameter in agent.online.named_parameters():
+        before = parameter.detach().clone()
+        with torch.no_grad():
+            parameter.view(-1)[-1] = torch.nan
+        with pytest.raises(NonFiniteError, match=f"NaN or infinity in {name} by gradient step"):
+            agent._learn(0)
+        with torch.no_grad():
+            parameter.copy_(before)
+    agent._learn(0)
 
 
 @pytest.mark.parametrize("prioritised", [False, True])

@@ -69,10 +69,15 @@ def whole(tmp_path_factory) -> Any:
 # --- bit for bit -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", CASES)
+USUAL = ("q-learning-lake", "sarsa-rooms", "dqn-cartpole", "dqn-catch")
+
+
+@pytest.mark.parametrize(
+    "case", [case if case in USUAL else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
+)
 def test_stopped_and_gone_on_with_is_the_same_as_never_stopped(case, whole, tmp_path) -> None:
     config = CASES[case]
-    for share in (0.3, 0.7):
+    for share in (0.3, 0.7) if case != "dqn-catch" else (0.5,):
         result, lines = train(config, tmp_path, stop=lambda steps, until=share * config.steps: steps >= until)
         assert (result, lines) == (None, [])
         assert 0.3 * config.steps <= kept(tmp_path).state["learner"]["steps"] < config.steps
@@ -94,9 +99,9 @@ def test_the_seed_decides_everything(case, whole, tmp_path) -> None:
     assert any(name.startswith("weights.") for name in other)
 
 
-@pytest.mark.parametrize("case", ["sarsa-lake", "dqn-cartpole"])
+@pytest.mark.parametrize("case", ["sarsa-rooms", "dqn-cartpole"])
 def test_training_is_the_same_with_evaluations_and_without(case, whole, tmp_path) -> None:
-    for many in (0, 20):
+    for many in (0, 20) if case == "sarsa-rooms" else (0,):
         config = dataclasses.replace(CASES[case], evaluations=many)
         train(config, tmp_path / str(many))
         found = differences(kept(tmp_path / str(many)), kept(whole(case).folder))
@@ -136,7 +141,7 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_weights(tmp_path) -> None
 # --- scores ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", ["dqn-cartpole", "q-learning-rooms"])
+@pytest.mark.parametrize("case", ["dqn-cartpole", "q-learning-lake"])
 def test_final_and_best_are_kept_apart_and_scored_by_other_episodes(case, whole) -> None:
     folder, result = whole(case)
     steps = [line[0] for line in result["evaluations"]]
@@ -189,16 +194,16 @@ def test_episodes_that_cannot_be_played_again_begin_anew_and_that_is_told(kind, 
 
 
 def test_a_finished_run_goes_on_with_more_steps(whole, tmp_path) -> None:
-    config = dataclasses.replace(CASES["dqn-lake"], steps=400)
+    config = dataclasses.replace(CASES["dqn-catch"], steps=256)
     result, _ = train(config, tmp_path)
-    assert result["steps"] == 400
+    assert result["steps"] == 256
     before = metrics(tmp_path)
-    result, lines = train(CASES["dqn-lake"], tmp_path)
+    result, lines = train(CASES["dqn-catch"], tmp_path)
     assert lines == []
-    assert result["steps"] == kept(tmp_path).state["learner"]["steps"] == 800
-    assert result["gradient_steps"] == whole("dqn-lake").result["gradient_steps"]
+    assert result["steps"] == kept(tmp_path).state["learner"]["steps"] == whole("dqn-catch").result["steps"]
+    assert result["gradient_steps"] == whole("dqn-catch").result["gradient_steps"]
     assert metrics(tmp_path)[: len(before)] == before
-    assert result["settings"]["steps"] == 800
+    assert result["settings"]["steps"] == 500
 
 
 @pytest.mark.parametrize(
@@ -216,7 +221,7 @@ def test_other_settings_are_refused_and_nothing_is_changed(change, message, whol
         train(dataclasses.replace(CASES["q-learning-lake"], steps=9_000, **change), folder)
     assert "\n" not in str(caught.value)
     with pytest.raises(ConfigError, match="is of q-learning, seed 0; choose another --run-dir"):
-        train(CASES["sarsa-lake"], folder)
+        train(SARSA(env="FrozenLake-v1", **BRIEF), folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
@@ -251,7 +256,7 @@ WHATEVER: dict[str, Training] = {
         shown: DQN(
             env=f"tests/Chain{shown}-v0", steps=1_500, hidden=(16,), learning_starts=200, learning_rate=0.01, **BRIEF
         )
-        for shown in ("Start", "Dict", "Tuple", "Box", "Masked")
+        for shown in ("Start", "Dict", "Tuple")
     },
 }  # fmt: skip
 
@@ -285,4 +290,4 @@ def test_what_cannot_be_loaded_is_told_in_a_line(whole, tmp_path) -> None:
         load(tmp_path, seed=0)
     with pytest.raises(ConfigError, match=r"there is no checkpoint in .*seed-3; train first"):
         load(tmp_path)
-    assert load(whole("dqn-lake").folder).agent.config == CASES["dqn-lake"]
+    assert load(whole("dqn-cartpole").folder).agent.config == CASES["dqn-cartpole"]
