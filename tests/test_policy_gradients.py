@@ -13,6 +13,7 @@ from agents.evaluation import evaluate, exact
 from agents.policy_gradient import normalised
 from agents.settings import A2C, PPO, REINFORCE
 from agents.training import train
+from agents.tuned import tuned
 
 BASE = {"hidden": (8,), "num_envs": 2, "tensorboard": False}
 SMALL = {
@@ -265,14 +266,13 @@ def test_a_grid_world_is_walked_as_well_as_can_be(name) -> None:
     assert worth.value == pytest.approx(worth.best, rel=0.021)
 
 
-LONG = {"reinforce": (REINFORCE(), 300_000), "a2c": (A2C(), 300_000), "ppo": (PPO(rollout_steps=32), 100_000)}
+LONG = {"reinforce": 300_000, "a2c": 300_000, "ppo": 100_000}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", AGENTS)
 def test_cartpole_is_learned(name) -> None:
-    config, steps = LONG[name]
-    config = dataclasses.replace(config, steps=steps, learning_rate_final=0.0)
+    config = dataclasses.replace(tuned(name, "CartPole-v1"), steps=LONG[name])
     envs = type(make_agent(config, loop_of(Forever))).environments(config, 0)
-    agent = train_for(make_agent(config, envs), envs, steps)
+    agent = train_for(make_agent(config, envs), envs, config.steps)
     assert evaluate(agent, 20, 0, "final").mean >= 450
