@@ -326,7 +326,10 @@ PARTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    "part",
+    [pytest.param(name, marks=pytest.mark.slow) if name in ("double", "prioritised") else name for name in PARTS],
+)
 def test_a_small_process_is_solved_exactly(part) -> None:
     agent = learn(DQN(**(QUICK | PARTS[part]), env="tests/Chain-v0"))
     with torch.no_grad():

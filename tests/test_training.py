@@ -114,7 +114,7 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_weights(tmp_path) -> None
     """The same command again, after its processes were killed when a checkpoint lay there or was just being written."""
     flags = "--double --dueling --prioritised --noisy --distributional --n-step 3 --atoms 11 --hidden 16 --num-envs 4"
     more = "--learning-starts 200 --batch-size 8 --train-every 32 --updates-per-step 0.1 --replay-size 400 --steps 4000"
-    rest = "--target-every 10 --evaluations 4 --final-episodes 3 --no-tensorboard --checkpoint-seconds 0.2"
+    rest = "--target-every 10 --evaluations 4 --final-episodes 3 --no-tensorboard --checkpoint-seconds 0.1"
     words = f"{flags} {more} {rest}".split()
     command = [sys.executable, ROOT / "scripts" / "train.py", "dqn", "--run-dir", tmp_path / "killed", *words]
     process = subprocess.Popen(
@@ -126,7 +126,7 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_weights(tmp_path) -> None
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end
         time.sleep(0.005)
-    time.sleep(random.random() * 0.3)  # whatever the moment
+    time.sleep(random.random() * 0.2)  # whatever the moment
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert not (tmp_path / "killed" / "seed-0" / results.FILE).exists()  # it had not come to its end
