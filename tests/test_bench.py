@@ -15,7 +15,7 @@ from selfplay.peers import UciPeer
 
 ROOT = Path(__file__).resolve().parent.parent
 chess = games.load("chess")
-_SLOW = ("ray", "ingest", "agents", "learner", "selfplay")
+_SLOW = ("ray", "ingest", "agents", "learner", "selfplay", "inference")
 
 
 @pytest.fixture(autouse=True)

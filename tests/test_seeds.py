@@ -174,6 +174,7 @@ def is_free(folder: Path) -> bool:
 
 
 @posix
+@pytest.mark.slow
 def test_one_ctrl_c_saves_every_seed_and_the_same_command_goes_on(tmp_path) -> None:
     process = start(tmp_path)
     wait_for(lambda: is_training(tmp_path))
