@@ -73,14 +73,15 @@ class ActorCriticAgent(PolicyGradientAgent):
 
     def collect(self, envs: "Environments") -> Rollout:
         """Act for some steps; everything in what it tells is overwritten by the next call."""
-        if self._rollout is None:
-            masks, memory = envs.masks is not None, self.network.memory_size
-            self._rollout = Rollout(self.config.rollout_steps, envs.num, self.spec, masks, memory)
+        c = self.config
+        steps = max(min(c.rollout_steps, -(-(c.steps - self.steps) // envs.num)), 1)  # the last one may be shorter
+        if self._rollout is None or len(self._rollout.actions) != steps:
+            self._rollout = Rollout(steps, envs.num, self.spec, envs.masks is not None, self.network.memory_size)
             if self._memory is None:
                 self._memory = self.begin(envs.num)
-            if self.config.normalise_rewards and self.rewarded is None:
-                self.rewarded = RewardNormaliser(envs.num, self.config.gamma)
-        rollout, seen, steps = self._rollout, [], self.config.rollout_steps
+            if c.normalise_rewards and self.rewarded is None:
+                self.rewarded = RewardNormaliser(envs.num, c.gamma)
+        rollout, seen = self._rollout, []
         rollout.begin(self._memory)
         noise = self.network.noise([steps, envs.num], self.noise).to(self.device)
         rollout.look(self.see(envs.observations), envs.masks)
