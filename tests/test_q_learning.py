@@ -1,5 +1,7 @@
 """Tables that learn, against the exact values of the same processes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -175,7 +177,15 @@ def test_q_learning_finds_them_in_well_known_worlds(env, gamma) -> None:
     check(QLearning(env=env, gamma=gamma, steps=40_000_000, **EVERYTHING), seeds=(0, 1, 2))
 
 
+SLOWER: dict[str, dict[str, Any]] = {
+    "FrozenLake8x8-v1": {"learning_rate_visits": 50},
+    "rlcore/GridSuttonBarto-v0": {"gamma": 0.9, "steps": 100_000_000, "epsilon_share": 0.02, "num_envs": 2048},
+}
+"""Where what was learned while epsilon fell is forgotten late, and where values of 24 make targets noisy."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("env", "gamma"), [*WORLDS.items(), ("rlcore/GridSuttonBarto-v0", 0.9)])
-def test_sarsa_finds_them_in_well_known_worlds(env, gamma) -> None:
-    check(SARSA(env=env, gamma=gamma, steps=40_000_000, epsilon_share=0.1, **ANYWHERE), seeds=(0, 1, 2))
+@pytest.mark.parametrize("env", [*WORLDS, "rlcore/GridSuttonBarto-v0"])
+def test_sarsa_finds_them_in_well_known_worlds(env) -> None:
+    settings = ANYWHERE | {"steps": 20_000_000, "epsilon_share": 0.1, "gamma": WORLDS.get(env, 0.9)}
+    check(SARSA(env=env, **(settings | SLOWER.get(env, {}))), seeds=(0,))
