@@ -35,8 +35,8 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "replay_size": 300_000, "target_every": 250, "epsilon_share": 0.1, "epsilon_final": 0.02, "random_repeats": 2.0,
     },
     ("dqn", "LunarLander-v3"): {
-        **_DQN, "steps": 500_000, "learning_rate": 5e-4, "updates_per_step": 0.5, "batch_size": 128,
-        "replay_size": 200_000, "target_every": 1000, "epsilon_share": 0.1, "epsilon_final": 0.01,
+        **_DQN, "steps": 500_000, "learning_rate": 5e-4, "updates_per_step": 1.0, "replay_size": 200_000,
+        "target_every": 1000, "epsilon_share": 0.1, "epsilon_final": 0.01,
     },
     ("reinforce", "CartPole-v1"): {"steps": 500_000, "learning_rate_final": 0.0},
     ("reinforce", "rlcore/ShortCorridor-v0"): {
