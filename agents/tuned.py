@@ -99,6 +99,8 @@ TUNED["dqn+plain", "CartPole-v1"] = _PLAIN
 TUNED |= {(f"dqn+{name}", "CartPole-v1"): _PLAIN | part for name, part in _RAINBOW.items()}
 TUNED["dqn+rainbow", "CartPole-v1"] = functools.reduce(operator.or_, _RAINBOW.values(), _PLAIN)
 
+TUNED["ppo+feed-forward", "rlcore/Recall-v0"] = TUNED["ppo", "rlcore/Recall-v0"] | {"cell": "none"}
+
 
 def usual(name: str) -> Training:
     """An agent's usual settings, also by the name of one of its variants.
