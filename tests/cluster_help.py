@@ -4,12 +4,15 @@ import dataclasses
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 import games
 from rlcore.config import NetworkConfig, SearchConfig
+from rlcore.files import lock
 from selfplay.config import ActorConfig, ClusterConfig, Config, LearnerConfig
 from selfplay.run import Run
 
@@ -34,6 +37,15 @@ FLAGS = """
     --network.blocks 1 --network.channels 8 --network.value-hidden 8
     --learner.batch-size 32 --learner.publish-steps 4 --learner.warmup-steps 2 --cluster.call-seconds 0.2
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Files of tests run side by side; two Rays on two cores would be too slow for both."""
+    with (tmp_path_factory.getbasetemp().parent / "ray.lock").open("a") as file:
+        while not lock(file):
+            time.sleep(0.2)
+        yield
 
 
 class Lines:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from cluster_help import ROOT, TINY, command, ends, finish, open_run, plays, until
+from cluster_help import ROOT, TINY, alone, command, ends, finish, open_run, plays, until  # noqa: F401 # a fixture
 
 import games
 from rlcore.game import new_history

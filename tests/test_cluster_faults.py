@@ -19,7 +19,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_help import TINY, begin, comes_home, command, ends, finish, open_run, plays, said, until, wait_for
+from cluster_help import (  # noqa: F401 # a fixture among them
+    TINY,
+    alone,
+    begin,
+    comes_home,
+    command,
+    ends,
+    finish,
+    open_run,
+    plays,
+    said,
+    until,
+    wait_for,
+)  # fmt: skip
 
 from rlcore import checkpoint
 from rlcore.checkpoint import CheckpointError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def test_kernels_give_the_same_answers_as_plain_python() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-m", "nojit", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-q", "-m", "nojit", "-n", "0", "-p", "no:cacheprovider"],
         cwd=Path(__file__).resolve().parent.parent,
         env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
         capture_output=True,
