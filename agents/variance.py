@@ -180,7 +180,7 @@ def draw(path: Path, moments: Sequence[Moment], env: str) -> None:
         axes.vlines(places, np.log10(low), np.log10(high), color=colour, linewidth=1)
         labels.append((float(np.log10(traces[-1])), name, colour))
     axes.set_xticks(places, [f"{m.place}\n{m.steps:,} steps\nreturn {m.mean_return:.0f}" for m in moments])
-    axes.yaxis.set_major_formatter(lambda value, _: f"$10^{{{value:.1f}}}$")
+    axes.yaxis.set_major_formatter(lambda value, _: f"$10^{{{value:g}}}$")
     grid(axes)
     label_lines(axes, labels)
     figure.subplots_adjust(left=0.09, bottom=0.16)
