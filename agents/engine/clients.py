@@ -444,6 +444,18 @@ class _Thought(NamedTuple):
         return cls(int(rank[1]) if rank else 1, move, centipawns, wdl)
 
 
+def _latest_thoughts(lines: Sequence[str]) -> list[_Thought]:
+    """What was said last of the best moves, by rank: programs end with all of them."""
+    thoughts: dict[int, _Thought] = {}
+    for line in reversed(lines):
+        thought = _Thought.parse(line)
+        if thought is not None:
+            if thought.rank in thoughts:
+                break
+            thoughts[thought.rank] = thought
+    return [thought for _, thought in sorted(thoughts.items())]
+
+
 # --- the player ------------------------------------------------------------------------------------------------------
 
 
@@ -515,23 +527,16 @@ class ProgramPlayer:
         Raises:
             ProgramFailed: it says nothing, or names a move that is not legal.
         """
-        thoughts: dict[int, _Thought] = {}
-
-        def heed(line: str) -> None:
-            thought = _Thought.parse(line)
-            if thought is not None:
-                thoughts[thought.rank] = thought
-
+        said: list[str] = []
         with self._blame():
             position, go, patience = self._position_line(board), self._go((0.0, 0.0)), self._patience(0.0)
-            self._running().ask(position, go, patience, heed)
+            self._running().ask(position, go, patience, said.append)
+            thoughts = _latest_thoughts(said)
             if not thoughts:
                 raise ProgramFailed("illegal move", "gave no score for any move")
-            found: dict[int, Line] = {}
-            for _, thought in sorted(thoughts.items()):
-                action = self._action(board, thought.move)
-                found.setdefault(action, Line(action, thought.centipawns, thought.wdl))
-            return list(found.values())
+            actions = [self._action(board, thought.move) for thought in thoughts]
+            lines = (Line(action, one.centipawns, one.wdl) for action, one in zip(actions, thoughts, strict=True))
+            return list({line.action: line for line in lines}.values())
 
     def _position_line(self, board: Board) -> str:
         for ply in range(len(self._moves), len(board.actions)):
