@@ -74,8 +74,9 @@ class Source:
 
     @property
     def is_done(self) -> bool:
-        """Whether all lessons have been taken."""
-        return self._made.empty() and not any(thread.is_alive() for thread in self._threads)
+        """Whether all lessons have been taken, and there was nothing wrong."""
+        alive = any(thread.is_alive() for thread in self._threads)
+        return not alive and self._failure is None and self._made.empty()
 
     def take(self, seconds: float = 0.0) -> list[GameRecord]:
         """The lessons that are there; where there are none, the first that comes within so many seconds.
