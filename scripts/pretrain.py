@@ -22,7 +22,7 @@ class Settings:
 
     python scripts/pretrain.py --game chess --teacher stockfish --max-minutes 60
     python scripts/pretrain.py --game shogi --teacher fairy-stockfish --nodes 2000
-    python scripts/pretrain.py --game chess --games lichess.pgn more-games/
+    python scripts/pretrain.py --game chess --games lichess.pgn otb.pgn
 
     The result is a run as self-play makes them, in runs/<game>-taught: play.py and match.py take it as an engine, and
     selfplay.py --run-dir goes on from it.

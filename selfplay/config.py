@@ -157,7 +157,7 @@ class LessonConfig:
     """A program that speaks UCI (chess) or USI (shogi), with arguments and options: 'stockfish,Hash=64'."""
     games: tuple[str, ...] = ()
     """Or files of games, and folders of such: PGN; for shogi CSA and KIF."""
-    nodes: int = 1000
+    nodes: int = 2000
     """That the teacher may search a position; by nodes, not by time, its lessons can be repeated."""
     multipv: int = 4
     """Moves that it gives a score to, where it can; the policy is drawn from these."""

@@ -181,5 +181,5 @@ def taught(config: Config) -> tuple[Config, LessonConfig]:
     Lessons do not grow old, and the value of a position is the teacher's, not the result of a game with random moves.
     """
     lessons = LessonConfig(temperature=150.0) if config.game == "shogi" else LessonConfig()
-    learner = replace(config.learner, root_value_share=1.0, window_min=1_000_000)
+    learner = replace(config.learner, root_value_share=1.0, window_min=4_000_000)
     return replace(config, learner=learner), lessons

@@ -151,10 +151,10 @@ class Taught:
         return self.trainer.save()
 
     def counters(self) -> dict[str, float]:
-        """As ``crew.figures``; an evaluation is an opinion of a teacher."""
+        """As ``crew.figures``; an evaluation is an opinion of a teacher, who is attended while nobody has to wait."""
         now, teachers = time.perf_counter(), self.source.teachers
         asked, seconds = sum(one.asked for one in teachers), sum(one.seconds for one in teachers)
-        attended = now * self.source.threads
+        attended = now * self.source.threads - self.source.waited
         unknown = dict.fromkeys(("waves", "offered", "evaluated", "hits", "lookups"), 0.0)
         return unknown | {
             "moves": float(asked),
@@ -162,7 +162,7 @@ class Taught:
             "evaluations": float(asked),
             "evaluating": seconds,
             "searching": seconds,
-            "playing": attended - self.source.waited,
+            "playing": attended,
             "clock": now,
             "attended": attended,
             "paused": self.source.waited,
