@@ -316,6 +316,7 @@ class Loop:
             resign_high=wilson(mistakes, checks)[1] if checks else math.nan,
             exact=self.exact,
             exact_steps=self.exact_steps,
+            doing=run.doing,
             **_attendance(run.crew.attendance, meter),
         )
 

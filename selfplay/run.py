@@ -46,6 +46,7 @@ class Run:
     def __init__(self, game: Game, config: Config, report: Report, crew: Callable[[Past], Crew] | None = None) -> None:
         """``crew`` makes whoever plays and learns; none = as the settings say."""
         self.game, self.config, self.report = game, config, report
+        self.doing = "self-play" if crew is None else "lessons"
         self.folder = config.folder()
         if game.DISCOUNT > 0.0 and config.actor.resign > 0.0:
             raise ConfigError(f"actor.resign must be 0 in {game.name}: there is nobody to give up to")
