@@ -13,14 +13,14 @@ advantage estimation (Schulman et al. 2016) with any lambda; (3) losses are mean
 that the episode was broken off at; (6) policy and value have networks of their own unless ``shared``.
 """
 
-from typing import Any, ClassVar
-
-import torch
+from typing import ClassVar
 
 from agents.actor_critic import ActorCriticAgent, Batch
 from agents.policy_gradient import normalised
 from agents.rollouts import Rollout
 from agents.settings import A2C
+from rlcore.flat import Flat
+from rlcore.optimizers import Adam, Optimizer, RMSProp
 
 __all__ = ["A2CAgent"]
 
@@ -31,11 +31,8 @@ class A2CAgent(ActorCriticAgent):
     Config: ClassVar[type[A2C]] = A2C
     config: A2C
 
-    def make_optimizer(self, parameters: Any) -> torch.optim.Optimizer:
-        c = self.config
-        if c.optimizer == "adam":
-            return torch.optim.Adam(parameters, lr=c.learning_rate, eps=1e-5, fused=True)
-        return torch.optim.RMSprop(parameters, lr=c.learning_rate, alpha=0.99, eps=1e-5)
+    def make_optimizer(self, parameters: Flat) -> Optimizer:
+        return Adam(parameters) if self.config.optimizer == "adam" else RMSProp(parameters)
 
     def learn(self, rollout: Rollout) -> Batch:
         c = self.config

@@ -11,8 +11,10 @@ from agents.policy_gradient import Descent, PolicyGradientAgent, normalised
 from agents.rollouts import Final, Rollout, advantages
 from agents.settings import A2C, PPO
 from agents.spaces import Spec
+from rlcore.flat import Flat
 from rlcore.jit import Array
 from rlcore.normalise import RewardNormaliser
+from rlcore.optimizers import Optimizer
 
 if TYPE_CHECKING:
     from agents.steps import Environments
@@ -56,7 +58,7 @@ class ActorCriticAgent(PolicyGradientAgent):
         self._rollout: Rollout | None = None
         self._batch: Batch | None = None
 
-    def make_optimizer(self, parameters: Any) -> torch.optim.Optimizer:
+    def make_optimizer(self, parameters: Flat) -> Optimizer:
         raise NotImplementedError
 
     def learn(self, rollout: Rollout) -> Batch:
@@ -152,9 +154,9 @@ class ActorCriticAgent(PolicyGradientAgent):
 
     def save(self) -> Saved:
         tensors, state = super().save()
-        tensors["optimizer"], state["optimizer"] = self.descent.save()
+        tensors["optimizer"] = self.descent.optimizer.save()
         return Saved(tensors, state)
 
     def restore(self, saved: Saved, envs: "Environments", restarted: list[int]) -> None:
         super().restore(saved, envs, restarted)
-        self.descent.restore(saved.tensors["optimizer"], saved.state["optimizer"])
+        self.descent.optimizer.restore(saved.tensors["optimizer"])

@@ -25,9 +25,9 @@ from agents.spaces import Spec
 from rlcore.config import ConfigError
 from rlcore.flat import Flat
 from rlcore.jit import Array
+from rlcore.optimizers import Adam
 from rlcore.replay import Batch, Replay
 from rlcore.schedules import linear
-from rlcore.tensors import flatten_optimizer, unflatten_optimizer
 from rlcore.torsos import NoisyLinear, Torso
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class DQNAgent(Agent):
             self.target = QNetwork(spec, config).to(self.device).requires_grad_(False)
         self.target.load_state_dict(self.online.state_dict())
         self.parameters, self.copies = Flat(self.online.parameters()), Flat(self.target.parameters())
-        self.optimizer = torch.optim.Adam([self.parameters.vector], lr=config.learning_rate, eps=1e-5, fused=True)
+        self.optimizer = Adam(self.parameters)
         self.support = torch.linspace(config.value_least, config.value_most, config.atoms, device=self.device)
         self.random = Generators(seed, "exploration")
         self.noise = torch.Generator().manual_seed(seed_for(seed, "noise"))
@@ -190,6 +190,12 @@ class DQNAgent(Agent):
         c = self.config
         return linear(self.steps, c.epsilon_start, c.epsilon_final, int(c.epsilon_share * c.steps))
 
+    @property
+    def learning_rate(self) -> float:
+        """Now."""
+        c = self.config
+        return linear(self.steps, c.learning_rate, c.learning_rate_final, c.steps)
+
     def values(self, out: Tensor) -> Tensor:
         """The network's values [B, A]; of distributions, their means."""
         return (out.exp() * self.support).sum(2) if self.config.distributional else out
@@ -234,8 +240,7 @@ class DQNAgent(Agent):
         """So many gradient steps."""
         assert self.replay is not None
         c = self.config
-        for group in self.optimizer.param_groups:
-            group["lr"] = linear(self.steps, c.learning_rate, c.learning_rate_final, c.steps)
+        rate = self.learning_rate
         beta = linear(self.steps, c.priority_correction, 1.0, c.steps)
         self.online.train()
         for _ in range(steps):
@@ -245,7 +250,7 @@ class DQNAgent(Agent):
             self.parameters.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self.parameters.clip_grad(c.max_gradient_norm)
-            self.optimizer.step()
+            self.optimizer.step(rate)
             if c.prioritised:
                 self._prioritise(batch, losses.detach().cpu().numpy())
             self._losses += loss.detach()
@@ -300,7 +305,7 @@ class DQNAgent(Agent):
     def figures(self) -> dict[str, float]:
         found = {
             "epsilon": 0.0 if self.config.noisy else self.epsilon,
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "learning_rate": self.learning_rate,
         }
         if self._since:
             found["loss"] = float(self._losses) / self._since
@@ -321,9 +326,9 @@ class DQNAgent(Agent):
     def save(self) -> Saved:
         tensors, state = super().save()
         tensors["target"] = dict(self.target.state_dict())
-        tensors["optimizer"], optimizer = flatten_optimizer(self.optimizer.state_dict())
+        tensors["optimizer"] = self.optimizer.save()
         tensors["noise"] = {"state": self.noise.get_state()}
-        state |= {"optimizer": optimizer, "random": self.random.save(), "due": self.due, "since": self._since}
+        state |= {"random": self.random.save(), "due": self.due, "since": self._since}
         tensors["losses"] = {"sum": self._losses}
         if self.replay is not None:
             tensors["replay"], state["replay"] = self.replay.save()
@@ -337,7 +342,7 @@ class DQNAgent(Agent):
         super().restore(saved, envs, restarted)
         tensors, state = saved
         self.target.load_state_dict(tensors["target"])
-        self.optimizer.load_state_dict(unflatten_optimizer(tensors["optimizer"], state["optimizer"]))
+        self.optimizer.restore(tensors["optimizer"])
         self.noise.set_state(tensors["noise"]["state"])
         self.random.restore(state["random"])
         self.due, self._since = float(state["due"]), int(state["since"])

@@ -5,7 +5,8 @@ A policy is a distribution over numbered actions, or independent normal numbers 
 learning goes by what was drawn.
 """
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,15 +19,16 @@ from agents.spaces import Spec
 from rlcore.flat import Flat
 from rlcore.jit import Array
 from rlcore.normalise import ObservationNormaliser, RewardNormaliser
-from rlcore.policies import ActorCritic
+from rlcore.optimizers import Optimizer
+from rlcore.policies import ActorCritic, NumPyPolicy
 from rlcore.schedules import linear
-from rlcore.tensors import flatten_optimizer, unflatten_optimizer
 
 if TYPE_CHECKING:
     from agents.steps import Environments
 
 __all__ = ["Descent", "PolicyGradientAgent", "normalised"]
 
+_FEW = 128  # observations: more of them are faster in torch
 _OBSERVED = "observed."  # before the names of the statistics, among the weights
 
 
@@ -44,13 +46,15 @@ class Descent:
     Args:
         name: for errors.
         parameters: whose gradients are kept in place from now on.
-        make: the optimizer of the flat parameter.
+        make: the optimizer of the parameters as one vector.
     """
 
-    def __init__(self, name: str, parameters: Iterable[tuple[str, nn.Parameter]], make: Any) -> None:
+    def __init__(
+        self, name: str, parameters: Iterable[tuple[str, nn.Parameter]], make: Callable[[Flat], Optimizer]
+    ) -> None:
         self.name, self.parameters = name, dict(parameters)
         self.flat = Flat(self.parameters.values())
-        self.optimizer: torch.optim.Optimizer = make([self.flat.vector])
+        self.optimizer = make(self.flat)
 
     def step(self, loss: Tensor, learning_rate: float, most: float) -> float:
         """Once downhill, along a gradient no longer than ``most`` (0 = any); tells how long it was.
@@ -67,9 +71,7 @@ class Descent:
             raise FloatingPointError(f"the gradient of {self._first_bad('grad')}")
         if 0 < most < length:
             self.flat.gradient.mul_(most / length)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        self.optimizer.step()
+        self.optimizer.step(learning_rate)
         return length
 
     def check(self) -> None:
@@ -82,14 +84,6 @@ class Descent:
             if not torch.isfinite(getattr(parameter, part)).all():
                 return name
         return "all parameters together"
-
-    def save(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Tensors, and what goes into JSON."""
-        return flatten_optimizer(self.optimizer.state_dict())
-
-    def restore(self, tensors: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-        """Be what was saved."""
-        self.optimizer.load_state_dict(unflatten_optimizer(tensors, state))
 
 
 class PolicyGradientAgent(Agent):
@@ -147,6 +141,8 @@ class PolicyGradientAgent(Agent):
         self, observations: Array, masks: Array | None, memory: Memory, noise: Tensor | None
     ) -> tuple[Array, Memory]:
         """Actions [n] as drawn, the best ones without noise, at what ``see`` gave."""
+        if self._numpy is not None and len(observations) <= _FEW:
+            return self._numpy(observations, masks, None if noise is None else noise.numpy()), memory
         with torch.inference_mode():
             policy, state = self.network.act(
                 self.tensor(observations),
@@ -155,6 +151,13 @@ class PolicyGradientAgent(Agent):
             )
             actions = policy.mode() if noise is None else policy.sample(noise)
             return actions.cpu().numpy(), None if state is None else state.cpu().numpy()
+
+    @functools.cached_property
+    def _numpy(self) -> NumPyPolicy | None:
+        try:
+            return NumPyPolicy(self.network)
+        except ValueError:
+            return None
 
     def taken(self, actions: Array) -> Array:
         """Actions as the environment takes them."""

@@ -30,6 +30,8 @@ from agents.policy_gradient import normalised
 from agents.rollouts import Rollout
 from agents.settings import PPO
 from agents.spaces import Spec
+from rlcore.flat import Flat
+from rlcore.optimizers import Adam, Optimizer
 from rlcore.schedules import linear
 
 __all__ = ["PPOAgent"]
@@ -45,9 +47,8 @@ class PPOAgent(ActorCriticAgent):
         super().__init__(spec, config, seed)
         self.random = Generators(seed, "minibatches")
 
-    def make_optimizer(self, parameters: Any) -> torch.optim.Optimizer:
-        c = self.config
-        return torch.optim.Adam(parameters, lr=c.learning_rate, eps=c.adam_epsilon, fused=True)
+    def make_optimizer(self, parameters: Flat) -> Optimizer:
+        return Adam(parameters, epsilon=self.config.adam_epsilon)
 
     @property
     def clip(self) -> float:

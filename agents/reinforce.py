@@ -33,6 +33,7 @@ from agents.settings import REINFORCE
 from agents.spaces import Spec
 from rlcore.jit import Array
 from rlcore.normalise import RewardNormaliser
+from rlcore.optimizers import Adam
 from rlcore.returns import DEAD, GOES_ON, TERMINATED, TRUNCATED, discounted
 
 if TYPE_CHECKING:
@@ -66,14 +67,10 @@ class REINFORCEAgent(PolicyGradientAgent):
         """Of returns, before which there were none."""
         parameters = list(self.network.named_parameters())
         of_value = ("torsos.1.", "cells.1.", "value_head.")
-        self.descent = Descent("policy", [p for p in parameters if not p[0].startswith(of_value)], self._adam)
-        self.value_descent = Descent("value", [p for p in parameters if p[0].startswith(of_value)], self._adam)
+        self.descent = Descent("policy", [p for p in parameters if not p[0].startswith(of_value)], Adam)
+        self.value_descent = Descent("value", [p for p in parameters if p[0].startswith(of_value)], Adam)
         self._open: list[Episode] = []
         self._figures: dict[str, float] = {}
-
-    @staticmethod
-    def _adam(parameters: Any) -> torch.optim.Optimizer:
-        return torch.optim.Adam(parameters, eps=1e-5, fused=True)
 
     # --- acting ------------------------------------------------------------------------------------------------------
 
@@ -237,8 +234,8 @@ class REINFORCEAgent(PolicyGradientAgent):
 
     def save(self) -> Saved:
         tensors, state = super().save()
-        tensors["optimizer"], optimizer = self.descent.save()
-        tensors["value_optimizer"], value_optimizer = self.value_descent.save()
+        tensors["optimizer"] = self.descent.optimizer.save()
+        tensors["value_optimizer"] = self.value_descent.optimizer.save()
         kept = {
             f"{i}.{name}": np.stack(rows)
             for i, episode in enumerate(self._open)
@@ -247,14 +244,14 @@ class REINFORCEAgent(PolicyGradientAgent):
         }
         if kept:
             tensors["episodes"] = kept
-        own = {"optimizer": optimizer, "value_optimizer": value_optimizer, "average": self.average}
+        own = {"average": self.average}
         return Saved(tensors, state | own | {"open": len(self._open)})
 
     def restore(self, saved: Saved, envs: "Environments", restarted: list[int]) -> None:
         super().restore(saved, envs, restarted)
         tensors, state = saved
-        self.descent.restore(tensors["optimizer"], state["optimizer"])
-        self.value_descent.restore(tensors["value_optimizer"], state["value_optimizer"])
+        self.descent.optimizer.restore(tensors["optimizer"])
+        self.value_descent.optimizer.restore(tensors["value_optimizer"])
         self.average = state["average"]
         kept = tensors.get("episodes", {})
         self._open = [_nothing() if i in restarted else _episode(kept, i) for i in range(state["open"])]

@@ -25,6 +25,7 @@ from agents.agent import Agent, Saved, agent_class, spec_to_json
 from agents.display import Progress
 from agents.evaluation import Scores, evaluate, exact
 from agents.settings import Training, differences
+from agents.steps import FaultyEnvironment
 from rlcore import checkpoint
 from rlcore.config import ConfigError, parse
 from rlcore.files import write_whole
@@ -89,7 +90,16 @@ class Session:
         """Of training, evaluations included; of those alone."""
         self._report = (0, 0.0)  # steps and seconds at the last one
         if saved is not None:
-            self._restore(saved)
+            try:
+                self._restore(saved)
+            except (ConfigError, FaultyEnvironment):
+                raise
+            except (KeyError, TypeError, ValueError, RuntimeError) as error:
+                told = " ".join(str(error).split())
+                raise ConfigError(
+                    f"checkpoint {saved.name} of {folder} is of another version and cannot be gone on with ({told}); "
+                    f"what it has learned can be played and evaluated; to train, choose another --run-dir"
+                ) from error
         self.metrics = Metrics(folder, config.tensorboard)
         self.metrics.rewind(self.agent.steps)
         write_whole(folder / "config.json", config.to_json().encode())

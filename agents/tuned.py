@@ -35,8 +35,8 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "replay_size": 300_000, "target_every": 250, "epsilon_share": 0.1, "epsilon_final": 0.02, "random_repeats": 2.0,
     },
     ("dqn", "LunarLander-v3"): {
-        **_DQN, "steps": 500_000, "learning_rate": 5e-4, "updates_per_step": 0.5, "batch_size": 128,
-        "replay_size": 200_000, "target_every": 1000, "epsilon_share": 0.1, "epsilon_final": 0.01,
+        **_DQN, "steps": 500_000, "learning_rate": 5e-4, "updates_per_step": 1.0, "replay_size": 200_000,
+        "target_every": 1000, "epsilon_share": 0.1, "epsilon_final": 0.01,
     },
     ("reinforce", "CartPole-v1"): {"steps": 500_000, "learning_rate_final": 0.0},
     ("reinforce", "rlcore/ShortCorridor-v0"): {
@@ -98,6 +98,8 @@ _PLAIN = TUNED["dqn", "CartPole-v1"] | _WITHOUT
 TUNED["dqn+plain", "CartPole-v1"] = _PLAIN
 TUNED |= {(f"dqn+{name}", "CartPole-v1"): _PLAIN | part for name, part in _RAINBOW.items()}
 TUNED["dqn+rainbow", "CartPole-v1"] = functools.reduce(operator.or_, _RAINBOW.values(), _PLAIN)
+
+TUNED["ppo+feed-forward", "rlcore/Recall-v0"] = TUNED["ppo", "rlcore/Recall-v0"] | {"cell": "none"}
 
 
 def usual(name: str) -> Training:

@@ -7,6 +7,7 @@ parameters, says how much of an update is noise.
 """
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,7 +23,7 @@ from rlcore.jit import Array
 if TYPE_CHECKING:
     from agents.steps import Environments
 
-__all__ = ["BASELINES", "Moment", "draw", "gradients", "measure", "run"]
+__all__ = ["BASELINES", "Moment", "draw", "gradients", "measure", "read", "write"]
 
 BASELINES = ("none", "average", "value")
 _AT_ONCE = 20  # environments
@@ -44,22 +45,27 @@ class Moment(NamedTuple):
     """95 %, by bootstrap over the episodes."""
 
 
-def measure(config: REINFORCE, seed: int, episodes: int = 600) -> list[Moment]:
+def measure(
+    config: REINFORCE, seed: int, episodes: int = 600, tell: Callable[[float], None] = lambda _: None
+) -> list[Moment]:
     """Train one run and measure on its way; how good it gets is not looked at.
 
     Args:
         episodes: at each of the three places, at least two.
+        tell: gets the share that is done, roughly.
 
     Raises:
         NonFiniteError, UnusableEnvironment, FaultyEnvironment: see there.
     """
     envs = REINFORCEAgent.environments(config, seed)
     agent = REINFORCEAgent(envs.spec, config, seed)
-    found = []
+    found: list[Moment] = []
+    places = {"start": 1, "middle": config.steps // 2, "end": config.steps}
     try:
-        for place, steps in (("start", 1), ("middle", config.steps // 2), ("end", config.steps)):
+        for place, steps in places.items():
             while agent.steps < steps:
                 agent.advance(envs)
+                tell((agent.steps / config.steps + len(found) / len(places)) / 2)
             found.append(_look(agent, config, seed, place, episodes))
     finally:
         envs.close()
@@ -138,23 +144,30 @@ def _interval(rows: Array, generator: np.random.Generator) -> tuple[float, float
     return float(low), float(high)
 
 
-def run(config: REINFORCE, seed: int, folder: Path, episodes: int = 600) -> list[Moment]:
-    """Measure, and write ``variance.json`` and ``variance.png`` into the folder."""
-    found = measure(config, seed, episodes)
+def write(path: Path, moments: Sequence[Moment], config: REINFORCE, seed: int) -> None:
+    """Keep what was measured. Raises OSError where the disk refuses."""
     content: dict[str, Any] = {"env": config.env, "seed": seed, "baseline": config.baseline, "gamma": config.gamma}
-    content["moments"] = [moment._asdict() for moment in found]
-    write_whole(folder / "variance.json", (json.dumps(content, indent=2) + "\n").encode())
-    draw(folder / "variance.png", found, config)
-    return found
+    content["moments"] = [moment._asdict() for moment in moments]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def draw(path: Path, moments: list[Moment], config: REINFORCE) -> None:
+def read(path: Path) -> list[Moment]:
+    """What was kept. Raises OSError or ValueError where it is not there, or damaged."""
+    try:
+        return [Moment(**moment) for moment in json.loads(path.read_text(encoding="utf-8"))["moments"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} holds no measured variance ({error}); remove it to measure again") from None
+
+
+def draw(path: Path, moments: Sequence[Moment], env: str) -> None:
     """A picture: a line a baseline, on a logarithmic scale, with its intervals."""
-    from rlcore.plots import COLOURS, canvas, grid, label_lines, write
+    from rlcore.plots import COLOURS, canvas, grid, label_lines
+    from rlcore.plots import write as write_picture
 
     counts = min(moment.episodes for moment in moments)
     figure = canvas(
-        f"Variance of REINFORCE's gradient, {config.env}",
+        f"Variance of REINFORCE's gradient, {env}",
         f"Trace of the covariance over {counts} episodes at fixed parameters, by baseline; bars: 95 % by bootstrap",
     )
     axes = figure.add_subplot()
@@ -171,4 +184,4 @@ def draw(path: Path, moments: list[Moment], config: REINFORCE) -> None:
     grid(axes)
     label_lines(axes, labels)
     figure.subplots_adjust(left=0.09, bottom=0.16)
-    write(figure, path)
+    write_picture(figure, path)

@@ -11,7 +11,7 @@ __all__ = ["Flat"]
 class Flat:
     """Makes parameters, those of a network for one, and their gradients, views into one vector each.
 
-    An optimizer takes ``vector`` as its only parameter. They stay on their device, and gradients are zeroed by
+    ``rlcore.optimizers`` move the vector. They stay on their device, and gradients are zeroed by
     ``zero_grad`` here: one that is set to None would no longer be a view.
     """
 
@@ -21,7 +21,6 @@ class Flat:
         """[all] float32"""
         self.gradient = torch.zeros_like(self.vector)
         """[all] float32"""
-        self.vector.grad = self.gradient
         place = 0
         for p in parameters:
             end = place + p.numel()

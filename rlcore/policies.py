@@ -11,12 +11,14 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rlcore.jit import Array
 from rlcore.torsos import Kind, Torso, orthogonal
 
-__all__ = ["ActorCritic", "Categorical", "Cell", "Distribution", "Gaussian", "Outlook"]
+__all__ = ["ActorCritic", "Categorical", "Cell", "Distribution", "Gaussian", "NumPyPolicy", "Outlook"]
 
 Cell = Literal["none", "lstm", "gru"]
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -216,6 +218,47 @@ class ActorCritic(nn.Module):
             state = torch.cat(parts, 2)[0] if self.cell == "lstm" else parts[0]
             outs.append(out)
         return torch.cat(outs), state
+
+
+class NumPyPolicy:
+    """A network's policy in NumPy, with the same weights also when they change: for the few observations of a step, a
+    call into torch takes longer than the sums.
+
+    Raises:
+        ValueError: the network is not on the CPU, remembers, or has other layers than fully connected ones.
+    """
+
+    def __init__(self, network: ActorCritic) -> None:
+        torso: Any = network.torsos[0]
+        layers: list[Any] = [*torso.layers, network.policy_head]
+        on_cpu = all(parameter.device.type == "cpu" for parameter in network.parameters())
+        if not on_cpu or network.cells or torso.kind != "vector" or len(torso.layers) % 2:
+            raise ValueError("such a network has no policy in NumPy")
+        self._layers = [(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in layers[::2]]
+        self._tanh = any(isinstance(layer, nn.Tanh) for layer in layers)
+        self._log_std = None if network.log_std is None else network.log_std.detach().numpy()
+
+    def __call__(self, observations: Array, masks: Array | None, noise: Array | None) -> Array:
+        """Actions, the best ones without noise: as ``mode`` and ``sample`` of the network's policy.
+
+        Args:
+            observations: [n, d] float32; masks: [n, A] bool or none; noise: [n, A], or [n, d] for vectors.
+        """
+        out = observations
+        last = len(self._layers) - 1
+        for i, (weight, bias) in enumerate(self._layers):
+            out = out @ weight
+            out += bias
+            if i < last:
+                np.tanh(out, out=out) if self._tanh else np.maximum(out, 0.0, out=out)
+        if self._log_std is not None:
+            return out if noise is None else out + np.exp(self._log_std) * noise
+        if noise is not None:
+            out += noise
+        if masks is not None:
+            out[~masks] = -np.inf
+        actions: Array = out.argmax(1)
+        return actions
 
 
 def _cell(kind: Cell, features: int, units: int) -> nn.Module:

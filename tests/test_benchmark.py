@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from benchmark_help import result, write, write_random
 
-from agents import results
+from agents import results, variance
 from agents.benchmark import logs, rows, run
 from agents.benchmark.goals import GOALS, Goal, judged
 from agents.benchmark.page import Code, Heading, Table, Text, to_html, to_markdown
@@ -154,6 +154,23 @@ def test_the_page_names_what_is_missing_stale_or_damaged(tmp_path) -> None:
     assert "† trained with other settings than those in `agents/tuned.py` now (dqn: gamma = 0.5)" in page
     assert cells(page, "dqn on CartPole-v1")[0][3] == "2 of 5 seeds are there"
     assert cells(page, "dqn †")[0][5] == "480.0 to 500.0"
+
+
+def test_the_variance_of_the_gradient_is_on_the_page_once_measured(tmp_path) -> None:
+    root, row = tmp_path / "logs", rows.VARIANCE
+    _, lines = page_of(tmp_path, [row])
+    assert "Missing: the variance of reinforce's gradient on CartPole-v1" in lines
+    traces = {"none": 300.0, "average": 100.0, "value": 50.0}
+    intervals = {name: (value - 10, value + 10) for name, value in traces.items()}
+    moments = [variance.Moment(place, 1000, 600, 20.5, traces, intervals) for place in ("start", "middle", "end")]
+    path = logs.variance_file(root, row.env)
+    variance.write(path, moments, AGENTS["reinforce"](), 0)
+    page, lines = page_of(tmp_path, [row])
+    assert not any(line.startswith("Missing: the variance") for line in lines)
+    found = ["1,000", "20.5", "300 (290 to 310)", "100 (90 to 110)", "50 (40 to 60)", "3.0", "6.0"]
+    assert cells(page, "middle") == [["middle", *found]]
+    path.write_bytes(b"{}")
+    assert any("variance.json holds no measured variance" in line for line in page_of(tmp_path, [row])[1])
 
 
 def test_agents_are_compared_where_both_are_known(tmp_path) -> None:

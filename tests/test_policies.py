@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from rlcore.flat import Flat
-from rlcore.policies import ActorCritic, Categorical, Gaussian
+from rlcore.policies import ActorCritic, Categorical, Gaussian, NumPyPolicy
 
 
 def test_probabilities_of_numbered_actions() -> None:
@@ -103,3 +103,38 @@ def test_flat_parameters_stay_those_of_the_network() -> None:
     assert torch.equal(flat.gradient[-1:], torch.ones(1))
     flat.vector.zero_()
     assert all(not part.any() for part in network.parameters())
+
+
+# --- in NumPy --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("actions", [0, 3])
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
+def test_the_policy_in_numpy_is_that_of_torch_and_follows_its_weights(
+    actions: int, activation: type[nn.Module]
+) -> None:
+    torch.manual_seed(5)
+    network = ActorCritic("vector", (4,), 0, actions, 0 if actions else 2, (16, 8), activation=activation)
+    flat, quick = Flat(network.parameters()), None
+    for change in range(2):
+        quick = quick or NumPyPolicy(network)
+        observations = torch.randn(50, 4)
+        noise = network.noise([50], torch.Generator().manual_seed(change))
+        masks = torch.rand(50, 3) < 0.5 if actions else None
+        if masks is not None:
+            masks[:, 1] = True
+        with torch.no_grad():
+            policy, _ = network.act(observations, masks)
+            drawn, best = policy.sample(noise).numpy(), policy.mode().numpy()
+        given = observations.numpy(), None if masks is None else masks.numpy()
+        assert quick(*given, noise.numpy()) == pytest.approx(drawn, abs=1e-5)
+        assert quick(*given, None) == pytest.approx(best, abs=1e-5)
+        flat.vector.normal_()  # a step downhill changes them in place
+
+
+@pytest.mark.parametrize("settings", [{"cell": "gru"}, {"kind": "pixels", "shape": (1, 8, 8)}])
+def test_a_memory_or_convolutions_have_no_policy_in_numpy(settings: dict[str, object]) -> None:
+    settings = {"kind": "vector", "shape": (4,)} | settings
+    network = ActorCritic(size=0, num_actions=3, action_size=0, hidden=(8,), **settings)
+    with pytest.raises(ValueError, match="no policy in NumPy"):
+        NumPyPolicy(network)

@@ -11,6 +11,7 @@ from torch import nn
 
 from agents.actor_critic import Batch
 from agents.settings import A2C, PPO
+from rlcore.optimizers import Adam, RMSProp
 
 PLAIN = PPO(num_envs=2, hidden=(), normalise_advantages=False)
 
@@ -89,7 +90,7 @@ def test_ppos_details_are_settings() -> None:
         clip=0.4, clip_final=0.0,
     )  # fmt: skip
     agent = make_agent(config, loop_of(Forever))
-    assert agent.descent.optimizer.param_groups[0]["eps"] == 3e-4
+    assert agent.descent.optimizer.epsilon == 3e-4
     assert (agent.learning_rate, agent.clip) == (1.0, 0.4)
     agent.steps = 500
     assert (agent.learning_rate, agent.clip) == (0.75, 0.2)
@@ -156,7 +157,7 @@ def test_a2cs_gradient() -> None:
 
 def test_a2cs_optimizers() -> None:
     kinds = [type(make_agent(A2C(optimizer=name), loop_of(Forever)).descent.optimizer) for name in ("rmsprop", "adam")]
-    assert kinds == [torch.optim.RMSprop, torch.optim.Adam]
+    assert kinds == [RMSProp, Adam]
 
 
 def test_policy_and_value_may_share_their_layers() -> None:

@@ -1,7 +1,6 @@
 """REINFORCE on the short corridor, whose optimum and gradient are known exactly, and the variance of its gradient."""
 
 import dataclasses
-import json
 import math
 
 import numpy as np
@@ -126,7 +125,10 @@ def test_the_policy_is_not_moved_by_the_baselines_loss_nor_the_value_by_the_poli
 
 def test_variance_is_measured_without_touching_the_run(tmp_path) -> None:
     config = dataclasses.replace(CORRIDOR, steps=2000, learning_rate=0.05)
-    moments = variance.run(config, 0, tmp_path, episodes=40)
+    shares: list[float] = []
+    moments = variance.measure(config, 0, episodes=40, tell=shares.append)
+    assert shares == sorted(shares)
+    assert 0.0 < shares[0] < shares[-1] <= 1.0
     assert [moment.place for moment in moments] == ["start", "middle", "end"]
     assert all(moment.episodes == 40 for moment in moments)
     for moment in moments:
@@ -135,7 +137,14 @@ def test_variance_is_measured_without_touching_the_run(tmp_path) -> None:
             assert 0.0 < low <= moment.traces[baseline] * 1.01
             assert moment.traces[baseline] <= high * 1.06
     assert moments[-1].traces["average"] < moments[-1].traces["none"]
-    assert json.loads((tmp_path / "variance.json").read_text())["moments"][2]["place"] == "end"
+    variance.write(tmp_path / "log" / "variance.json", moments, config, 0)
+    assert variance.read(tmp_path / "log" / "variance.json") == [
+        moment._replace(intervals={name: list(ends) for name, ends in moment.intervals.items()}) for moment in moments
+    ]
+    (tmp_path / "torn.json").write_text('{"moments": [{}]}')
+    with pytest.raises(ValueError, match=r"torn.json holds no measured variance"):
+        variance.read(tmp_path / "torn.json")
+    variance.draw(tmp_path / "variance.png", moments, config.env)
     assert (tmp_path / "variance.png").read_bytes().startswith(b"\x89PNG")
 
     envs = REINFORCEAgent.environments(config, 0)

@@ -19,6 +19,7 @@ from agents.agent import load, seed_for
 from agents.evaluation import evaluate
 from agents.settings import DQN, SARSA, QLearning, Training
 from agents.steps import first_seed
+from rlcore import checkpoint
 from rlcore.checkpoint import CheckpointError
 from rlcore.config import ConfigError, read
 from tests.agent_help import differences, kept, metrics, train
@@ -245,6 +246,18 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_gone_on_with(whole, tmp
         damage(path / "weights.safetensors")
     with pytest.raises(CheckpointError, match=r"none of the 2 checkpoints in .* can be used"):
         load(tmp_path)
+
+
+def test_a_checkpoint_of_another_version_can_be_played_but_not_trained_on(tmp_path) -> None:
+    config = dataclasses.replace(CASES["dqn-cartpole"], checkpoint_seconds=0.0)
+    train(config, tmp_path, stop=lambda steps: steps > 300)
+    saved = checkpoint.load_newest(tmp_path / "checkpoints")
+    assert saved is not None
+    saved.tensors["optimizer"].pop("squares")
+    checkpoint.save(tmp_path / "checkpoints", saved.name, saved.tensors, saved.state, keep=1)
+    with pytest.raises(ConfigError, match=r"is of another version and cannot be gone on with .*choose another"):
+        train(config, tmp_path)
+    assert load(tmp_path).act(np.zeros(4, np.float32)) in (0, 1)
 
 
 # --- from Python -----------------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@
 It is a result as training writes it (``agents.results``), without lengths of episodes and with fewer digits, and with
 
     "curve": [[step, mean return of the last training episodes], ...]
+
+Beside them LOGS/variance/CartPole-v1/variance.json, see ``agents.variance``.
 """
 
 import json
@@ -20,7 +22,7 @@ from rlcore.config import ConfigError, parse
 from rlcore.metrics import MetricsError
 from rlcore.metrics import read as read_metrics
 
-__all__ = ["differences", "keep", "read", "write"]
+__all__ = ["differences", "keep", "read", "variance_file", "write"]
 
 _POINTS = 100  # of a curve, at most
 _DIGITS = 6
@@ -52,6 +54,11 @@ def write(result: Result, row: Row, logs: Path) -> None:
 def read(row: Row, logs: Path) -> tuple[list[Result], list[str]]:
     """What is kept of a row, by seed; and a line for each file that cannot be read."""
     return results.read_all(row.folder(logs))
+
+
+def variance_file(logs: Path, env: str) -> Path:
+    """Where ``agents.variance`` keeps what it has measured."""
+    return logs / "variance" / env.replace(":", "/") / "variance.json"
 
 
 def differences(result: Result, config: Training) -> list[str]:

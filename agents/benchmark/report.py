@@ -12,11 +12,12 @@ from pathlib import Path
 from statistics import median
 
 from agents import results as figures
+from agents import variance
 from agents.benchmark import logs, pictures
 from agents.benchmark.goals import GOALS, judged
 from agents.benchmark.page import Block, Code, Heading, Picture, Table, Text, to_html, to_markdown
 from agents.benchmark.published import PUBLISHED, SOURCES
-from agents.benchmark.rows import Row, command
+from agents.benchmark.rows import VARIANCE, Row, command
 from agents.benchmark.tables import (
     Entry,
     Place,
@@ -61,12 +62,20 @@ def report(place: Place, rows: Sequence[Row], quick: bool = False, draw: bool = 
     place.logs.mkdir(parents=True, exist_ok=True)
     entries, problems = _entries(place, rows, quick)
     missing = _missing(entries, 1 if quick else _SEEDS)
+    if VARIANCE in rows and not quick and not logs.variance_file(place.logs, VARIANCE.env).exists():
+        missing.append(f"the variance of {VARIANCE.agent}'s gradient on {VARIANCE.env}")
     blocks = [*_beginning(entries, quick), *_overview(place, entries)]
     if not quick:
         blocks += _goals(entries)
     for env in dict.fromkeys(row.env for row in rows):
         blocks += _environment(place, env, [entry for entry in entries if entry.row.env == env])
-    blocks += [*_agents(entries), *_evaluating(entries), *_provenance(entries), *_missing_blocks(missing, problems)]
+    blocks += [
+        *_agents(entries),
+        *_baselines(place, problems),
+        *_evaluating(entries),
+        *_provenance(entries),
+        *_missing_blocks(missing, problems),
+    ]
     for block in blocks if draw else []:
         if isinstance(block, Picture):
             block.draw(place.logs / block.file)
@@ -230,6 +239,38 @@ def _agents(entries: Sequence[Entry]) -> list[Block]:
         "Probability that a seed of one scores more than a seed of the other, the mean over the environments of both."
     )
     return [Heading(2, "Agents against each other"), Text(text), Table(["", "probability", "in"], table, ("in",))]
+
+
+def _baselines(place: Place, problems: list[str]) -> list[Block]:
+    """The variance of REINFORCE's gradient by baseline."""
+    path = logs.variance_file(place.logs, VARIANCE.env)
+    if not path.exists():
+        return []
+    try:
+        moments = variance.read(path)
+    except ValueError as error:
+        problems.append(str(error))
+        return []
+    table = [
+        [moment.place, f"{moment.steps:,}", f"{moment.mean_return:.1f}"]
+        + [_of(moment, name) for name in variance.BASELINES]
+        + [f"{moment.traces['none'] / moment.traces[name]:.1f}" for name in variance.BASELINES[1:]]
+        for moment in moments
+    ]
+    text = (
+        f"The trace of the covariance of REINFORCE's gradient on {VARIANCE.env}, with each baseline at the same frozen "
+        f"parameters of one run: {moments[0].episodes} episodes at each place, with 95 % intervals by bootstrap."
+    )
+    ratios = [f"none / {name}" for name in variance.BASELINES[1:]]
+    header = ["", "steps", "return", *variance.BASELINES, *ratios]
+    draw = partial(variance.draw, moments=moments, env=VARIANCE.env)
+    picture = Picture("variance.png", "The variance of the gradient by baseline", draw)
+    return [Heading(2, "What baselines are good for"), Text(text), Table(header, table), picture]
+
+
+def _of(moment: variance.Moment, name: str) -> str:
+    low, high = moment.intervals[name]
+    return f"{moment.traces[name]:.3g} ({low:.3g} to {high:.3g})"
 
 
 def _published(env: str) -> list[Block]:

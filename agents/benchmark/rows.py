@@ -11,7 +11,7 @@ from agents.settings import Training
 from agents.tuned import TUNED, tuned
 from rlcore.config import ConfigError
 
-__all__ = ["QUICK", "Row", "chosen", "command", "rows"]
+__all__ = ["QUICK", "VARIANCE", "Row", "chosen", "command", "rows"]
 
 QUICK = (("q-learning", "FrozenLake-v1"), ("dqn", "CartPole-v1"), ("a2c", "CartPole-v1"), ("ppo", "CartPole-v1"))
 """What --quick tries, as far as it is there."""
@@ -37,6 +37,10 @@ class Row(NamedTuple):
             changes["steps"] = min(start.steps, _QUICK_STEPS.get(self.agent, _FEW_STEPS))
             changes |= {"evaluations": 5, "evaluation_episodes": 5, "final_episodes": 20}
         return dataclasses.replace(start, **changes)
+
+
+VARIANCE = Row("reinforce", "CartPole-v1")
+"""Whose gradient's variance is measured with every baseline, in one run."""
 
 
 def rows() -> list[Row]:

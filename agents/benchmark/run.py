@@ -10,11 +10,11 @@ from pathlib import Path
 
 from agents import results
 from agents.benchmark import logs
-from agents.benchmark.rows import Row
+from agents.benchmark.rows import VARIANCE, Row
 from agents.crew import WORK, Crew, Job
 from agents.display import Display
 from agents.results import ResultsError, seed_folder
-from agents.settings import Training
+from agents.settings import REINFORCE, Training
 from rlcore.config import ConfigError
 from rlcore.machine import cores
 
@@ -63,6 +63,7 @@ def train(benchmark: Benchmark, work: str = WORK) -> list[str]:
         except ResultsError as error:
             problems.append(str(error))
 
+    _measure_variance(benchmark, problems)
     if jobs:
         crew = Crew(jobs, min(benchmark.jobs or cores(), len(jobs)), work, trained)
         title = f"Benchmark: {len(jobs)} seeds to train, {crew.at_once} at a time, in {benchmark.runs}"
@@ -127,3 +128,23 @@ def _play_at_random(benchmark: Benchmark, problems: list[str]) -> None:
             logs.write(uniform.play(env, benchmark.seed, benchmark.episodes), row, benchmark.logs)
         except (UnusableEnvironment, ResultsError) as error:
             problems.append(str(error))
+
+
+def _measure_variance(benchmark: Benchmark, problems: list[str]) -> None:
+    """What baselines are good for, where the row that shows it is wanted and it has not been measured yet."""
+    path = logs.variance_file(benchmark.logs, VARIANCE.env)
+    if benchmark.quick or VARIANCE not in benchmark.rows or path.exists():
+        return
+    from agents import variance
+    from rlcore.progress import Progress
+
+    config = benchmark.settings(VARIANCE)
+    assert isinstance(config, REINFORCE)
+    print(f"Measuring the variance of REINFORCE's gradient on {VARIANCE.env}: some minutes", flush=True)
+    try:
+        with Progress("measured", 1000) as progress:
+            told = progress.after(0)
+            moments = variance.measure(config, benchmark.seed, tell=lambda share: told(round(1000 * share)))
+        variance.write(path, moments, config, benchmark.seed)
+    except (RuntimeError, OSError) as error:
+        problems.append(f"the variance of REINFORCE's gradient: {error}")
