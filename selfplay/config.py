@@ -165,10 +165,15 @@ class LessonConfig:
     """In centipawns: a move that is so much worse than another has 1/e of its share in the policy."""
     value: Literal["score", "wdl"] = "score"
     """The value: a logistic curve of the teacher's score, or the chances that it gives itself (UCI_ShowWDL)."""
-    opening_plies: int = 12
+    opening_plies: int = 8
     """The teacher's games begin after 0 to this many random moves, which are not learned from."""
-    random_share: float = 0.1
+    random_share: float = 0.03
     """Share of later moves that are random, too, so that positions occur that good play avoids."""
+    decided: float = 0.95
+    """A game of the teacher ends once a side's chance to win has been above this for four plies: from there on it would
+    teach little, and without this two positions of three were of that kind."""
+    played_on: float = 0.15
+    """Share of games that are played to their end all the same: mates have to be learned, too."""
     smoothing: float = 0.05
     """Games of files: this share of the policy goes to all legal moves alike, the rest to the one that was played."""
     threads: int = 0
@@ -179,7 +184,7 @@ class LessonConfig:
     def __post_init__(self) -> None:
         """Raise ValueError where a setting makes no sense."""
         require(self, {"nodes": 1, "multipv": 1, "temperature": 0, "opening_plies": 0, "threads": 0, "held_out": 2})
-        for name in ("random_share", "smoothing"):
+        for name in ("random_share", "decided", "played_on", "smoothing"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
         if self.temperature == 0:

@@ -1,8 +1,8 @@
 """Lessons: games to learn from as the game records of self-play, from a teacher or from files.
 
 A teacher's game begins with random moves, goes on with moves drawn from the teacher's own policy, and now and then a
-random one; each position after the opening carries the teacher's opinion. The seed and the game's id decide it: what a
-kill cuts short is played again, move by move the same.
+random one; each position after the opening carries the teacher's opinion. Most games end when they are decided. The
+seed and the game's id decide everything: what a kill cuts short is played again, move by move the same.
 
 In a game of a file the policy is the move that was played, and the value the result. Its id is a hash of both, so a
 game that is there twice is learned from once, and a run that goes on knows which it has had.
@@ -32,6 +32,8 @@ FIRST_LESSON_ID = 1 << 40
 TAUGHT = -1
 """The version of the network that played a lesson: none did."""
 
+_DECIDED = 4
+"""Plies for which a game has to be decided to be given up."""
 _RESULTS = {"1-0": 1.0, "0-1": -1.0, "1/2-1/2": 0.0}
 """For the side that moves first."""
 
@@ -53,6 +55,7 @@ def play_lesson(
         ProgramFailed: the teacher has no opinion of a position.
     """
     generator = np.random.default_rng((seed, game_id))
+    is_played_on = generator.random() < config.played_on
     builder, board = RecordBuilder(game_id, 0, TAUGHT), Board(game)
     for _ in range(int(generator.integers(config.opening_plies + 1))):
         board.play(int(generator.choice(board.legal)))
@@ -61,11 +64,17 @@ def play_lesson(
             break
         builder.add(board.actions[-1])
     teacher.begin(board)
+    decided = 0  # plies in a row
     while not board.ending and len(board.actions) < max_plies:
         opinion = teacher.opinion(board)
+        win, _, loss = opinion.wdl
+        decided = decided + 1 if max(win, loss) > config.decided else 0
         action = _choose(board, opinion, config, generator)
         builder.add(action, opinion.actions, opinion.weights, opinion.wdl, min(config.nodes, 65_535), True)
         board.play(action)
+        if decided == _DECIDED and not is_played_on and not board.ending:
+            value = 1.0 if loss > win else -1.0  # for the other side, whose turn it is now
+            return builder.finish(value, int(game.Ending.RESIGNATION), TAUGHT)
     if board.ending:
         return builder.finish(board.value, board.ending, TAUGHT)
     return builder.finish(0.0, int(game.Ending.MAX_PLIES), TAUGHT)

@@ -41,7 +41,7 @@ TINY = Config(
     network=NetworkConfig(blocks=1, channels=16, value_hidden=8),
     learner=LearnerConfig(batch_size=64, publish_steps=4, warmup_steps=2, root_value_share=1.0, learning_rate=0.01),
 )
-QUICK = LessonConfig(nodes=50, multipv=4, threads=1, held_out=3)
+QUICK = LessonConfig(nodes=50, multipv=4, threads=1, held_out=3, random_share=0.1)
 
 
 class Lines:
@@ -136,7 +136,8 @@ def test_the_engine_s_own_chances_may_be_the_value() -> None:
 
 
 def test_a_lesson_is_a_game_and_repeats_itself(stockfish) -> None:
-    first, second = (play_lesson(CHESS, stockfish, stockfish.config, 7, 1, 60) for _ in range(2))
+    config = replace(stockfish.config, decided=1.0)
+    first, second = (play_lesson(CHESS, stockfish, config, 7, 1, 60) for _ in range(2))
     assert first.to_bytes() == second.to_bytes()
     assert (first.id, first.last_version) == (7, TAUGHT)
     board, random = Board(CHESS), 0
@@ -154,6 +155,20 @@ def test_a_lesson_is_a_game_and_repeats_itself(stockfish) -> None:
     assert first.trained.tolist() == list(range(opening, len(first.plies)))
     assert random > 0
     assert first.ending == (board.ending or CHESS.Ending.MAX_PLIES)
+
+
+def test_most_games_end_when_they_are_decided_and_some_are_played_on(stockfish) -> None:
+    config = replace(stockfish.config, decided=0.6, played_on=0.0)
+    record = play_lesson(CHESS, stockfish, config, 7, 1, 60)
+    assert record.ending == CHESS.Ending.RESIGNATION
+    best = record.wdl[record.trained][:, (0, 2)].max(axis=1)
+    assert (best[-4:] > 0.6).all()
+    assert best[-5] <= 0.6  # ends as soon as it can
+    win, _, loss = record.wdl[-1]
+    assert record.value == (-1.0 if win > loss else 1.0)  # for the side to move after the last ply
+    further = play_lesson(CHESS, stockfish, replace(config, played_on=1.0), 7, 1, 60)
+    assert len(further.plies) > len(record.plies)
+    assert further.actions[: len(record.plies)].tolist() == record.actions.tolist()
 
 
 def test_a_shogi_engine_teaches_by_usi() -> None:
