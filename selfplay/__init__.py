@@ -26,8 +26,13 @@ In the order of dependence:
     crew            who plays and learns: the contract, and threads of one process
     remote          what runs in the processes of a cluster, and what travels
     cluster         the crew on Ray: players and a trainer in processes of their own, on many machines
+    teacher         a UCI or USI program's opinion of a position: policy and value
+    lessons         games to learn from as records: a teacher's, or those of files
+    source          the threads that lessons come from
+    exam            how near a network is to lessons that it has not seen
     run             a run's folder, what is counted there, and going on after a kill
     loop            rounds until the time is up, and the end
+    taught          the crew that learns from lessons
     audit           the books of a run: what must hold of its folder, whatever died
     soak            a run on Ray whose processes die all the time
     presets         settings that belong together, by machine and game

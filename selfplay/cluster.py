@@ -542,6 +542,10 @@ class Cluster:
 
     # --- the crew ----------------------------------------------------------------------------------------------------
 
+    @property
+    def is_done(self) -> bool:
+        return False
+
     def round(self, pool: ThreadPoolExecutor) -> tuple[list[GameRecord], StepLosses | None]:
         """Send out calls, wait about a second at most, and take the answers that have come."""
         self._feed_trainer()

@@ -15,6 +15,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "LearnerConfig",
+    "LessonConfig",
     "parse_config",
     "read_config",
 ]
@@ -146,6 +147,52 @@ class ClusterConfig:
         for name in ("gpus", "learner_gpus"):
             if getattr(self, name) is not None:
                 require(self, {name: 0})
+
+
+@dataclass(frozen=True)
+class LessonConfig:
+    """What is learned from where a network is taught: a teacher, or games that others have played."""
+
+    teacher: str = ""
+    """A program that speaks UCI (chess) or USI (shogi), with arguments and options: 'stockfish,Hash=64'."""
+    games: tuple[str, ...] = ()
+    """Or files of games, and folders of such: PGN; for shogi CSA and KIF."""
+    nodes: int = 2000
+    """That the teacher may search a position; by nodes, not by time, its lessons can be repeated."""
+    multipv: int = 4
+    """Moves that it gives a score to, where it can; the policy is drawn from these."""
+    temperature: float = 50.0
+    """In centipawns: a move that is so much worse than another has 1/e of its share in the policy."""
+    value: Literal["score", "wdl"] = "score"
+    """The value: a logistic curve of the teacher's score, or the chances that it gives itself (UCI_ShowWDL)."""
+    opening_plies: int = 8
+    """The teacher's games begin after 0 to this many random moves, which are not learned from."""
+    random_share: float = 0.03
+    """Share of later moves that are random, too, so that positions occur that good play avoids."""
+    decided: float = 0.95
+    """A game of the teacher ends once a side's chance to win has been above this for four plies: from there on it would
+    teach little, and without this two positions of three were of that kind."""
+    played_on: float = 0.15
+    """Share of games that are played to their end all the same: mates have to be learned, too."""
+    smoothing: float = 0.05
+    """Games of files: this share of the policy goes to all legal moves alike, the rest to the one that was played."""
+    threads: int = 0
+    """Teachers side by side, a process each; 0 = one a core. They wait where the learner does not keep up."""
+    held_out: int = 50
+    """One game in so many is kept out of training, to see how well the network does in what it has not seen."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a setting makes no sense."""
+        require(self, {"nodes": 1, "multipv": 1, "temperature": 0, "opening_plies": 0, "threads": 0, "held_out": 2})
+        for name in ("random_share", "decided", "played_on", "smoothing"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
+        if self.temperature == 0:
+            raise ValueError("temperature must be above 0")
+
+    def to_json(self) -> str:
+        """All of them."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,11 @@ class Crew(Protocol):
         """Who plays, with what, for people to read."""
         ...
 
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing more to play or to learn."""
+        ...
+
     def round(self, pool: ThreadPoolExecutor) -> tuple[list[GameRecord], StepLosses | None]:
         """Play and train for a while; returns the games finished, and the mean losses of the steps made meanwhile."""
         ...
@@ -313,6 +318,10 @@ class Threads:
     def name(self) -> str:
         runtime = getattr(self.evaluators[0], "name", "")
         return f"{self.device.type} {runtime}, {self.slots} games"
+
+    @property
+    def is_done(self) -> bool:
+        return False
 
     def round(self, pool: ThreadPoolExecutor) -> tuple[list[GameRecord], StepLosses | None]:
         """One ply in every game, and the gradient steps that are due."""

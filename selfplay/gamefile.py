@@ -48,9 +48,7 @@ class GameFile:
     def append(self, records: Iterable[GameRecord]) -> None:
         """Write games. The names of the players are the versions of the network that played."""
         for record in records:
-            versions = sorted({record.first_version, record.last_version})
-            name = f"rlcore (weights {' to '.join(str(version) for version in versions)})"
-            headers = {"Event": "self-play", "Round": str(record.id), "White": name, "Black": name}
+            headers = {**_headers(record), "Round": str(record.id)}
             start = self._start_of(record.seed)
             text = self.game.write_game(record.actions, headers, record.ending, record.value, start)
             self._file.write(f"{text}{self.game.COMMENT} game {record.id}\n".encode())
@@ -67,3 +65,12 @@ class GameFile:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
+
+
+def _headers(record: GameRecord) -> dict[str, str]:
+    """What was played, and who played: no network where it is a lesson (`lessons`)."""
+    if record.last_version < 0:
+        return {"Event": "a lesson"}
+    versions = sorted({record.first_version, record.last_version})
+    name = f"rlcore (weights {' to '.join(str(version) for version in versions)})"
+    return {"Event": "self-play", "White": name, "Black": name}

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -19,7 +20,7 @@ from games.solved import SOLVED
 from rlcore.metrics import read as read_metrics
 from selfplay.arena import Match, wilson
 from selfplay.config import Config
-from selfplay.crew import Attendance
+from selfplay.crew import Attendance, Crew, Past
 from selfplay.evaluate import LIVE_SIMULATIONS
 from selfplay.exact import Totals
 from selfplay.learner import StepLosses
@@ -158,7 +159,7 @@ class Loop:
         played = False
         with ThreadPoolExecutor(workers, "rlcore", initializer=_limit_threads) as pool:
             try:
-                while self.seconds < limit and not self.run.is_complete and not stop.requested:
+                while self.seconds < limit and not self._is_over and not stop.requested:
                     _, losses = self.run.round(pool)
                     if losses is not None:
                         self.losses.append(losses)
@@ -177,6 +178,12 @@ class Loop:
                 self._judge_the_end(pool, stop)
         if self.run.is_complete:
             self.report.line(f"The run has made the {self.config.max_positions:,} positions that it was asked for.")
+        elif self.run.crew.is_done:
+            self.report.line("There is nothing more to learn from.")
+
+    @property
+    def _is_over(self) -> bool:
+        return self.run.is_complete or self.run.crew.is_done
 
     def _tell(self) -> None:
         now = time.perf_counter()
@@ -309,6 +316,7 @@ class Loop:
             resign_high=wilson(mistakes, checks)[1] if checks else math.nan,
             exact=self.exact,
             exact_steps=self.exact_steps,
+            doing=run.doing,
             **_attendance(run.crew.attendance, meter),
         )
 
@@ -390,14 +398,21 @@ class Loop:
             return None
 
 
-def train(config: Config, report: Report) -> None:
-    """Train by self-play until the time is up or Ctrl-C, then check the strength and sum up.
+def train(
+    config: Config,
+    report: Report,
+    crew: Callable[[Past], Crew] | None = None,
+    examine: Callable[[Loop], None] | None = None,
+) -> None:
+    """Train until the time is up or Ctrl-C, then check the strength and sum up: by self-play, or as ``crew`` does.
+
+    ``examine`` is called after the last round.
 
     Raises:
         ConfigError, LogError, CheckpointError, NonFiniteError: with one clear line each.
     """
     stop = Stop(report)
-    run = Run(games.load(config.game), config, report)
+    run = Run(games.load(config.game), config, report, crew)
     try:
         if run.resumed_from is not None:
             report.recall(read_metrics(run.folder))
@@ -408,6 +423,8 @@ def train(config: Config, report: Report) -> None:
         loop = Loop(run, report)
         loop.train(stop)
         status = loop.status(whole=True)
+        if examine is not None and not stop.requested:
+            examine(loop)
         matches = loop.check_strength(stop)
         report.finish(status, matches, loop.draw(matches), run.how_to_go_on())
     finally:

@@ -23,7 +23,7 @@ from rlcore.jit import Array
 from rlcore.rng import below, seed_of
 from selfplay.config import ConfigError
 
-__all__ = ["Opening", "OpeningError", "common_openings", "random_openings", "read_openings"]
+__all__ = ["READERS", "Opening", "OpeningError", "common_openings", "random_openings", "read_openings"]
 
 _CHESS = """
     c2c4                        # A10 English Opening
@@ -58,7 +58,7 @@ _SHOGI = """
 """The first moves of what handbooks call by these names: six with a static rook, six with a ranging one."""
 
 _COMMON = {"chess": _CHESS, "shogi": _SHOGI}
-_READERS = {
+READERS = {
     "chess": {".pgn": "read_pgn"},
     "shogi": {".csa": "read_csa", ".kif": "read_kif", ".kifu": "read_kif"},
 }
@@ -122,7 +122,7 @@ def read_openings(game: Game, path: Path, most_plies: int | None = None) -> list
         OpeningError: the file cannot be read, or holds none, or one that is wrong; says in which line or game.
     """
     try:
-        reader = _READERS.get(game.name, {}).get(path.suffix.lower())
+        reader = READERS.get(game.name, {}).get(path.suffix.lower())
         data = path.read_bytes()
         text = game.decode(data) if game.name == "shogi" else data.decode("utf-8-sig", errors="replace")
         if reader is not None:

@@ -66,7 +66,7 @@ def _head(s: Status, width: int) -> "list[Text]":
     """What runs, where, and how long still."""
     from rich.text import Text
 
-    name = Text(f" {s.game} self-play", "bold")
+    name = Text(f" {s.game} {s.doing}", "bold")
     where = f"resumed from {s.resumed_from} in {s.run_dir}" if s.resumed_from else str(s.run_dir)
     about = Text(f" {s.network} · {s.simulations} simulations a move · {s.device}", "dim")
     first = Text.assemble(name, (f"{where:>{max(0, width - len(name))}}", "dim"))

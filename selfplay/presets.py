@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 
 from games import GameName, check_name
 from rlcore.config import NetworkConfig, SearchConfig
-from selfplay.config import ActorConfig, Config, ConfigError, LearnerConfig
+from selfplay.config import ActorConfig, Config, ConfigError, LearnerConfig, LessonConfig
 
-__all__ = ["BY_GAME", "DEFAULT", "HELP", "PRESETS", "Preset", "named_run", "take_preset", "with_preset"]
+__all__ = ["BY_GAME", "DEFAULT", "HELP", "PRESETS", "Preset", "named_run", "take_preset", "taught", "with_preset"]
 
 
 class Preset(NamedTuple):
@@ -173,3 +173,13 @@ def with_preset(config: Config, name: str) -> Config:
     plies = min(machine.actor.random_plies, parts["actor"].random_plies)
     parts["actor"] = replace(parts["actor"], random_plies=plies)
     return replace(config, history=machine.history, **parts)
+
+
+def taught(config: Config) -> tuple[Config, LessonConfig]:
+    """A run's settings with what is different where its games are lessons, and the lessons of its game.
+
+    Lessons do not grow old, and the value of a position is the teacher's, not the result of a game with random moves.
+    """
+    lessons = LessonConfig(temperature=150.0) if config.game == "shogi" else LessonConfig()
+    learner = replace(config.learner, root_value_share=1.0, window_min=4_000_000)
+    return replace(config, learner=learner), lessons

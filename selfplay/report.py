@@ -37,6 +37,8 @@ FILES = {
     "network.safetensors": "the newest network, in one file: to play with, to give away",
     "networks": "networks of its past, to rate them: scripts/ratings.py",
     "games.log": "every game, as moves and search results",
+    "held-out.log": "lessons that are kept out of training",
+    "lessons.json": "how they are made",
     "": "the games as text, for other programs",
     "metrics.jsonl": "all figures over time",
     "tensorboard": "the same for TensorBoard",
@@ -102,6 +104,7 @@ class Status:
     trainers_lost: int = 0
     paused: float = math.nan  # share of the players' time that they waited for the learner
     blocks_waiting: int = 0  # of finished games, for the learner
+    doing: str = "self-play"  # or "lessons"
 
 
 class Result(Protocol):
@@ -434,7 +437,7 @@ class Report:
         self._remember(s.steps, s.policy_loss, s.uniform_loss, s.value_loss)
         if self.plain:
             if self._shown_at == -math.inf:
-                self.line(f"{s.game} self-play in {s.run_dir}: {s.network}, {s.simulations} simulations, {s.device}")
+                self.line(f"{s.game} {s.doing} in {s.run_dir}: {s.network}, {s.simulations} simulations, {s.device}")
             if self._shown_at > -math.inf or s.new_positions > 0:
                 self.line(plain_line(s).replace("\N{EN DASH}", "-"))
             self._sound(alarms(s))

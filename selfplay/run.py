@@ -6,6 +6,7 @@ finished go to the log, and are counted; then the crew takes them to learn from,
 
 import shlex
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from operator import attrgetter
 from pathlib import Path
@@ -42,8 +43,10 @@ class Run:
     newest intact checkpoint, finished games from the log.
     """
 
-    def __init__(self, game: Game, config: Config, report: Report) -> None:
+    def __init__(self, game: Game, config: Config, report: Report, crew: Callable[[Past], Crew] | None = None) -> None:
+        """``crew`` makes whoever plays and learns; none = as the settings say."""
         self.game, self.config, self.report = game, config, report
+        self.doing = "self-play" if crew is None else "lessons"
         self.folder = config.folder()
         if game.DISCOUNT > 0.0 and config.actor.resign > 0.0:
             raise ConfigError(f"actor.resign must be 0 in {game.name}: there is nobody to give up to")
@@ -62,7 +65,7 @@ class Run:
             self._check_settings(parse_config(past.saved.state["config"], place))
         self._note(past.records)
         self.metrics = Metrics(self.folder)
-        self.crew = self._make_crew(past)
+        self.crew = self._make_crew(past) if crew is None else crew(past)
         if past.saved is not None:
             self._restore(past.saved)
         self.milestones = Milestones(self.folder, self.steps, report.line)

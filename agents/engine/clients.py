@@ -21,14 +21,14 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from agents.engine.board import Board
 from games.errors import BadMove, shown
 from rlcore.game import Game
 
-__all__ = ["Answer", "Limits", "Program", "ProgramFailed", "ProgramPlayer", "parse_program"]
+__all__ = ["Answer", "Limits", "Line", "Program", "ProgramFailed", "ProgramPlayer", "parse_program"]
 
 PROTOCOLS = {"chess": "uci", "shogi": "usi"}
 """What programs speak, by game."""
@@ -67,6 +67,8 @@ class Program(NamedTuple):
     command: tuple[str, ...]
     options: Mapping[str, str]
     """To set, as their values are written in the protocol; an empty value presses a button."""
+    wishes: Mapping[str, str] = {}
+    """The same, for options that are set where the program has them."""
 
 
 class Limits(NamedTuple):
@@ -120,6 +122,16 @@ class Answer(NamedTuple):
     """From the question to the answer."""
     centipawns: float | None
     """What it thinks of its position; none where it did not say."""
+
+
+class Line(NamedTuple):
+    """A move that a program has looked at, and what it thinks of it."""
+
+    action: int
+    centipawns: float
+    """A mate is worth 100,000, less one for each move until then."""
+    wdl: tuple[float, float, float] | None
+    """Chances to win, draw and lose, which sum to one, where it says so (``UCI_ShowWDL``)."""
 
 
 def parse_program(text: str) -> Program:
@@ -309,6 +321,9 @@ class _Client:
                 self.name = "".join(filter(str.isprintable, line.removeprefix("id name ")))[:_LONGEST_NAME].strip()
             elif option := _Option.parse(line):
                 self._options[option.name.lower()] = option
+        for name, value in self._program.wishes.items():
+            if name.lower() in self._options:
+                self._set(name, value)
         for name, value in self._program.options.items():
             self._set(name, value)
 
@@ -341,8 +356,13 @@ class _Client:
         if self.protocol == "usi":
             self._process.send("usinewgame")
 
-    def ask(self, position: str, go: str, patience: float) -> tuple[str, float, float | None]:
-        """The move that is played, the seconds it took, and the newest score on the way, in centipawns."""
+    def ask(
+        self, position: str, go: str, patience: float, heed: Callable[[str], None] | None = None
+    ) -> tuple[str, float, float | None]:
+        """The move that is played, the seconds it took, and the newest score on the way, in centipawns.
+
+        ``heed`` gets all lines before the move.
+        """
         self._process.send(position)
         self._pass_over()
         centipawns = None
@@ -354,6 +374,8 @@ class _Client:
             if words[:1] == ["bestmove"]:
                 return words[1] if len(words) > 1 else "", moment - begun, centipawns
             centipawns = _score(line, centipawns)
+            if heed is not None:
+                heed(line)
         raise ProgramFailed("hang", f"hung: no move in {patience:g} s")
 
     def _pass_over(self) -> None:
@@ -378,11 +400,60 @@ def _score(line: str, before: float | None) -> float | None:
     found = re.match(r"info\s(?!string)(?:.*\s)?score\s+(cp|mate)\s+([+-]?\d*)", line)
     if found is None or re.search(r"\smultipv\s+(?!1(?!\S))\S", line):
         return before
-    kind, number = found.groups()
+    centipawns = _centipawns(*found.groups())
+    return before if centipawns is None else centipawns
+
+
+def _centipawns(kind: str, number: str) -> float | None:
+    """A score in centipawns, of the kinds "cp" and "mate"; none where there is no number."""
     if kind == "cp":
-        return float(number) if number.strip("+-") else before
+        return float(number) if number.strip("+-") else None
     moves = float(number.strip("+-") or 0)
     return moves - _MATE if number.startswith("-") else _MATE - moves
+
+
+_LINE = re.compile(
+    r"info\s(?!string)(?:.*\s)?score\s+(cp|mate)\s+([+-]?\d*)(?:\s+wdl\s+(\d{1,4})\s+(\d{1,4})\s+(\d{1,4}))?"
+    r"\s(?:.*\s)?pv\s+(\S+)"
+)
+
+
+class _Thought(NamedTuple):
+    """What an info line says of a move."""
+
+    rank: int
+    """1 for the best move, by ``multipv``."""
+    move: str
+    centipawns: float
+    wdl: tuple[float, float, float] | None
+
+    @classmethod
+    def parse(cls, line: str) -> "_Thought | None":
+        """None where it says nothing of a move, or no more than a bound."""
+        found = _LINE.match(line)
+        if found is None or re.search(r"\s(lower|upper)bound\s", line):
+            return None
+        kind, number, *chances, move = found.groups()
+        centipawns = _centipawns(kind, number)
+        if centipawns is None:
+            return None
+        rank = re.search(r"\smultipv\s+(\d{1,4})\s", line)
+        win, draw, loss = (float(chance or 0) for chance in chances)
+        total = win + draw + loss
+        wdl = (win / total, draw / total, loss / total) if total > 0 else None
+        return cls(int(rank[1]) if rank else 1, move, centipawns, wdl)
+
+
+def _latest_thoughts(lines: Sequence[str]) -> list[_Thought]:
+    """What was said last of the best moves, by rank: programs end with all of them."""
+    thoughts: dict[int, _Thought] = {}
+    for line in reversed(lines):
+        thought = _Thought.parse(line)
+        if thought is not None:
+            if thought.rank in thoughts:
+                break
+            thoughts[thought.rank] = thought
+    return [thought for _, thought in sorted(thoughts.items())]
 
 
 # --- the player ------------------------------------------------------------------------------------------------------
@@ -447,6 +518,25 @@ class ProgramPlayer:
             position, go, patience = self._position_line(board), self._go(clocks), self._patience(clocks[board.turn])
             word, seconds, centipawns = self._running().ask(position, go, patience)
             return Answer(self._action(board, word), seconds, centipawns)
+
+    def analyse(self, board: Board) -> list[Line]:
+        """What it thinks of its best moves in the game that has begun, the best first: as many as its option MultiPV
+
+        has it show. Limits by clock are no limits here.
+
+        Raises:
+            ProgramFailed: it says nothing, or names a move that is not legal.
+        """
+        said: list[str] = []
+        with self._blame():
+            position, go, patience = self._position_line(board), self._go((0.0, 0.0)), self._patience(0.0)
+            self._running().ask(position, go, patience, said.append)
+            thoughts = _latest_thoughts(said)
+            if not thoughts:
+                raise ProgramFailed("illegal move", "gave no score for any move")
+            actions = [self._action(board, thought.move) for thought in thoughts]
+            lines = (Line(action, one.centipawns, one.wdl) for action, one in zip(actions, thoughts, strict=True))
+            return list({line.action: line for line in lines}.values())
 
     def _position_line(self, board: Board) -> str:
         for ply in range(len(self._moves), len(board.actions)):
