@@ -163,6 +163,7 @@ _CLASSES = {
     "reinforce": "reinforce:REINFORCEAgent",
     "a2c": "a2c:A2CAgent",
     "ppo": "ppo:PPOAgent",
+    "recurrent-attention": "recurrent_attention:RecurrentAttentionAgent",
 }
 
 
