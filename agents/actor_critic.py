@@ -59,8 +59,8 @@ class ActorCriticAgent(PolicyGradientAgent):
     def make_optimizer(self, parameters: Any) -> torch.optim.Optimizer:
         raise NotImplementedError
 
-    def learn(self, rollout: Rollout) -> Batch:
-        """Update from these steps; tells what they were, to draw figures from."""
+    def learn(self, rollout: Rollout) -> Batch | None:
+        """Update from these steps; tells what they were, where ``figures`` is to be drawn from them."""
         raise NotImplementedError
 
     def advance(self, envs: "Environments") -> None:

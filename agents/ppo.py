@@ -55,7 +55,7 @@ class PPOAgent(ActorCriticAgent):
         c = self.config
         return linear(self.steps, c.clip, c.clip_final, c.steps)
 
-    def learn(self, rollout: Rollout) -> Batch:
+    def learn(self, rollout: Rollout) -> Batch | None:
         c, batch = self.config, self.batch(rollout)
         for _ in range(c.epochs):
             for minibatch in self.minibatches(batch):

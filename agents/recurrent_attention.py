@@ -20,8 +20,6 @@ ball and paddle are, and with ``informed`` the baseline is told; neither is told
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -29,7 +27,7 @@ from agents.actor_critic import Batch
 from agents.agent import seed_for
 from agents.ppo import PPOAgent
 from agents.rollouts import Rollout
-from agents.seen import environments, task
+from agents.seen import Plain, environments, task, trials
 from agents.settings import RecurrentAttention
 from agents.spaces import Spec
 from rlcore import attention
@@ -60,6 +58,12 @@ class RecurrentAttentionAgent(PPOAgent):
     @classmethod
     def environments(cls, config: RecurrentAttention, seed: int) -> "Environments":
         return environments(config, config.num_envs, seed_for(seed, "environments"))
+
+    def trials(self, episodes: int, seed: int, purpose: str) -> "tuple[Environments, int]":
+        return trials(self.config, episodes, seed, purpose)
+
+    def spaces(self) -> Plain:
+        return Plain(self.spec)
 
     def make_network(self) -> nn.Module:
         c, what = self.config, self.task

@@ -6,6 +6,8 @@ numbers: the move or answer, and the location to look at next, which is clipped 
 """
 
 import difflib
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +18,15 @@ from agents.steps import Environments, Step, check_saved
 from games.catch.views import RetinaCatch
 from games.episodes import Episodes
 from games.eyes import RetinaEpisodes
-from games.glimpse.digits import Split
+from games.glimpse.digits import Split, digits
+from games.glimpse.mnist import mnist
 from games.glimpse.views import Glimpses
 from rlcore.config import ConfigError
 from rlcore.jit import Array
 
-__all__ = ["TASKS", "Seen", "Task", "environments", "task"]
+__all__ = ["TASKS", "Plain", "Seen", "Task", "environments", "episodes", "task", "trials"]
+
+_MOST_AT_ONCE = 1_000
 
 
 class Task(NamedTuple):
@@ -62,10 +67,14 @@ class Task(NamedTuple):
         return 1 if self.named else 4
 
 
-TASKS = {
+TASKS = {  # of Catch and MNIST the paper's, the first Catch of half the size
     "digits-centred": Task("digits", 8, 3, 1, 4),
     "digits-translated": Task("digits", 18, 4, 1, 6),
     "digits-cluttered": Task("digits", 18, 4, 1, 6, pieces=4, piece=3),
+    "mnist-centred": Task("mnist", 28, 8, 1, 6),
+    "mnist-translated": Task("mnist", 60, 12, 3, 6),
+    "mnist-cluttered": Task("mnist", 60, 12, 3, 6, pieces=4, piece=8),
+    "mnist-cluttered-100": Task("mnist", 100, 12, 4, 6, pieces=8, piece=8),
     "catch-12": Task("catch", 12, 3, 3, 11),
     "catch-24": Task("catch", 24, 6, 3, 23),
 }
@@ -81,11 +90,33 @@ def task(config: RecurrentAttention) -> Task:
     if found is None:
         close = difflib.get_close_matches(config.env, TASKS, n=1)
         raise ConfigError(f"there is no task {config.env!r}" + (f"; did you mean {close[0]}?" if close else ""))
-    changes = {"side": config.canvas, "retina": config.retina, "scales": config.scales, "glimpses": config.glimpses}
-    found = found._replace(**{name: value for name, value in changes.items() if value})
-    if found.kind == "catch":
+    found = found._replace(
+        side=config.canvas or found.side,
+        retina=config.retina or found.retina,
+        scales=config.scales or found.scales,
+        glimpses=config.glimpses or found.glimpses,
+    )
+    if not found.named:
         return found._replace(glimpses=found.side - 1)
     return found._replace(glimpses=1) if config.control != "none" else found
+
+
+def episodes(config: RecurrentAttention, num: int, split: Split = "train") -> RetinaEpisodes:
+    """Episodes of the task that settings name, so many at once; not begun.
+
+    Raises:
+        ConfigError: there is no such task, its settings make no sense, or MNIST is not there.
+    """
+    what = task(config)
+    try:
+        if not what.named:
+            return RetinaCatch(num, what.side, what.side, what.retina, what.scales)
+        source = partial(mnist, Path(config.data)) if what.kind == "mnist" else digits
+        return Glimpses(
+            num, what.side, what.pieces, what.piece, what.glimpses, what.retina, what.scales, split=split, source=source
+        )
+    except ValueError as error:
+        raise ConfigError(f"{config.env}: {error}") from None
 
 
 def environments(config: RecurrentAttention, num: int, seed: int, split: Split = "train") -> "Seen":
@@ -97,20 +128,22 @@ def environments(config: RecurrentAttention, num: int, seed: int, split: Split =
     Raises:
         ConfigError: there is no such task, or its settings make no sense.
     """
-    what = task(config)
-    whole = config.control != "none"
-    try:
-        episodes: RetinaEpisodes
-        if what.kind == "catch":
-            episodes = RetinaCatch(num, what.side, what.side, what.retina, what.scales)
-        else:
-            episodes = Glimpses(
-                num, what.side, what.pieces, what.piece, what.glimpses, what.retina, what.scales, split=split
-            )
-    except ValueError as error:
-        raise ConfigError(f"{config.env}: {error}") from None
+    what, whole = task(config), config.control != "none"
     copies = config.copies if what.named and split == "train" else 1
-    return Seen(config.env, episodes, what, seed, config.eye, whole, copies, in_order=split != "train")
+    return Seen(
+        config.env, episodes(config, num, split), what, seed, config.eye, whole, copies, in_order=split != "train"
+    )
+
+
+def trials(config: RecurrentAttention, number: int, seed: int, purpose: str) -> tuple["Seen", int]:
+    """See ``agents.agent.Agent``: of digits, each canvas of the validation or the test split once, no more."""
+    split: Split = "validation" if purpose == "evaluation" else "test"
+    count = number
+    if task(config).named:
+        fixed = episodes(config, 1, split)
+        assert isinstance(fixed, Glimpses)
+        count = min(number, fixed.num_canvases)
+    return environments(config, min(count, _MOST_AT_ONCE), seed, split), count
 
 
 class Seen(Environments):
@@ -224,6 +257,25 @@ class Seen(Environments):
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+class Plain:
+    """The tasks' environments on Gymnasium, as ``agents.agent.Policy`` needs them: what they show has no truth in it,
+    and what they take is a pair. Args: spec of ``Seen``."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+
+    def observe(self, observation: Any) -> Array:
+        """[P + 2 + k] float32 of what is seen and the location; or of a whole image, pixels from 0 to 1."""
+        seen = np.ravel(observation)
+        row = np.zeros(self._spec.shape, np.float32)
+        row[: len(seen)] = seen
+        return row
+
+    def act(self, actions: Array) -> list[tuple[int, Array]]:
+        """The move or answer, and the location to look at next, [2] float32, of each."""
+        return [(int(row[0]), np.clip(row[1:], -1.0, 1.0)) for row in actions]
 
 
 def _truth(episodes: Episodes) -> Array:

@@ -374,8 +374,9 @@ class PPO(ActorCritic):
 class RecurrentAttention(PPO):
     """The recurrent attention model (Mnih et al. 2014): it sees an image through glimpses, and learns where to look.
 
-    Digits are learned as in the paper: answers by their labels, locations by REINFORCE. In Catch, looking and acting are
-    learned together, by PPO. Layers are ReLU, and shared by policy and value."""
+    Digits are learned as in the paper: answers by their labels, locations by REINFORCE. In Catch, looking and acting
+    are learned together, by PPO. Layers have ReLU, and are shared by policy and value, whatever activation, cell and
+    shared say."""
 
     agent: ClassVar[str] = "recurrent-attention"
 
@@ -424,6 +425,8 @@ class RecurrentAttention(PPO):
     """Digits: weight of the locations' REINFORCE in the loss."""
     notice: float = 0.0
     """Catch: weight of a lesson: the core is taught, while it learns, to know where ball and paddle are."""
+    video: bool = True
+    """At the end, draw what it looks at: glimpses as pictures, Catch as a GIF."""
     informed: bool = False
     """Catch: the baseline is told, while it learns, where ball and paddle are."""
 

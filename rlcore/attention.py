@@ -1,15 +1,14 @@
 """The recurrent attention model (Mnih et al. 2014, arXiv 1406.6247): a network that sees an image through glimpses.
 
-    glimpse [T, n, P], location [T, n, 2] -> glimpse network -> core -> h [T, n, U] -> action network   -> logits [T, n, A]
-                                                                                    -> location network -> means [T, n, 2]
-                                                                                    -> baseline         -> values [T, n]
+    glimpse [T, n, P], location [T, n, 2] -> glimpse network -> core -> h [T, n, U]
+    h -> action network -> logits [T, n, A]    h -> location network -> means [T, n, 2]    h -> baseline -> values [T, n]
 
 T is time, n the episodes. All glimpses of all episodes go through the glimpse network at once; only the core goes
 through time. Where to look is drawn from normal numbers round the location network's means while a model acts, and is
 data when it learns: no gradient flows through a location.
 
-Differences from the paper: (1) the means go through tanh, so that they lie on the canvas; (2) what the core is fed is
-normalised by nothing, as there, but weights are orthogonal at first, and those of the action and location network small.
+Differences from the paper: (1) the means go through tanh, so that they lie on the canvas; (2) weights are orthogonal at
+first, and those of the action network and the location network small.
 """
 
 import math
@@ -23,8 +22,17 @@ from rlcore.policies import Categorical, Gaussian
 from rlcore.torsos import orthogonal
 
 __all__ = [
-    "ActionNetwork", "Baseline", "Core", "CoreKind", "GlimpseNetwork", "LocationNetwork", "Looked", "Looks",
-    "RecurrentAttention", "WholeImage", "Whole",
+    "ActionNetwork",
+    "Baseline",
+    "Core",
+    "CoreKind",
+    "GlimpseNetwork",
+    "LocationNetwork",
+    "Looked",
+    "Looks",
+    "RecurrentAttention",
+    "Whole",
+    "WholeImage",
 ]  # fmt: skip
 
 CoreKind = Literal["none", "rnn", "lstm", "gru"]
@@ -169,7 +177,11 @@ class Baseline(nn.Module):
         self.told = told
         layers: list[nn.Module] = [orthogonal(nn.Linear(units, 1), 1.0)]
         if told:
-            layers = [orthogonal(nn.Linear(units + told, 64), math.sqrt(2.0)), nn.ReLU(), orthogonal(nn.Linear(64, 1), 1.0)]
+            layers = [
+                orthogonal(nn.Linear(units + told, 64), math.sqrt(2.0)),
+                nn.ReLU(),
+                orthogonal(nn.Linear(64, 1), 1.0),
+            ]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, h: Tensor, told: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Train an agent on any Gymnasium environment; with a run that is there: go on, score it again, or watch it."""
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,8 @@ class Command(Generic[T]):
 
 
 def main() -> int:
-    name, flags = (sys.argv[1] if sys.argv[1:] else ""), sys.argv[2:]
+    name = sys.argv[1] if sys.argv[1:] else ""
+    flags = [re.sub("^--task(?=$|=)", "--env", flag) for flag in sys.argv[2:]]
     if name in ("-h", "--help") or not name:
         print(f"{__doc__}\n\n{USAGE}")
         return 0 if name else 2
