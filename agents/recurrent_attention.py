@@ -18,6 +18,7 @@ generalized advantages, not by REINFORCE; (3) with ``notice``, the core is also 
 ball and paddle are, and with ``informed`` the baseline is told; neither is told when it acts.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
@@ -64,6 +65,11 @@ class RecurrentAttentionAgent(PPOAgent):
 
     def spaces(self) -> Plain:
         return Plain(self.spec)
+
+    def picture(self, folder: Path) -> None:
+        from agents.looking import draw
+
+        draw(self, folder, self.config.seed)
 
     def make_network(self) -> nn.Module:
         c, what = self.config, self.task

@@ -211,8 +211,8 @@ class Seen(Environments):
             seen[:, :-k] = episodes.observations
         seen[:, -k:] = _truth(episodes)
 
-    def step(self, actions: Array) -> Step:
-        """See ``Environments``."""
+    def act(self, actions: Array) -> None:
+        """A step, without new episodes for those that are over: to see how they ended."""
         moves = np.clip(np.rint(actions[:, 0]), 0, self.what.actions - 1).astype(np.int64)
         looks = np.clip(actions[:, 1:], -1.0, 1.0).astype(np.float32)
         if self._eye == "centre":
@@ -221,6 +221,10 @@ class Seen(Environments):
         if self._eye == "random":
             self.episodes.look_anywhere(~self.episodes.terminated)
         self._show()
+
+    def step(self, actions: Array) -> Step:
+        """See ``Environments``."""
+        self.act(actions)
         rewards, terminated = self.episodes.rewards.copy(), self.episodes.terminated.copy()
         self._returns += rewards
         self._lengths += 1

@@ -1,7 +1,7 @@
 """The recurrent attention model (Mnih et al. 2014, arXiv 1406.6247): a network that sees an image through glimpses.
 
     glimpse [T, n, P], location [T, n, 2] -> glimpse network -> core -> h [T, n, U]
-    h -> action network -> logits [T, n, A]    h -> location network -> means [T, n, 2]    h -> baseline -> values [T, n]
+    h -> action network -> logits [T, n, A];  h -> location network -> means [T, n, 2];  h -> baseline -> values [T, n]
 
 T is time, n the episodes. All glimpses of all episodes go through the glimpse network at once; only the core goes
 through time. Where to look is drawn from normal numbers round the location network's means while a model acts, and is
@@ -175,14 +175,10 @@ class Baseline(nn.Module):
     def __init__(self, units: int, told: int = 0) -> None:
         super().__init__()
         self.told = told
-        layers: list[nn.Module] = [orthogonal(nn.Linear(units, 1), 1.0)]
+        first: list[nn.Module] = []
         if told:
-            layers = [
-                orthogonal(nn.Linear(units + told, 64), math.sqrt(2.0)),
-                nn.ReLU(),
-                orthogonal(nn.Linear(64, 1), 1.0),
-            ]
-        self.layers = nn.Sequential(*layers)
+            first = [orthogonal(nn.Linear(units + told, 64), math.sqrt(2.0)), nn.ReLU()]
+        self.layers = nn.Sequential(*first, orthogonal(nn.Linear(64 if told else units, 1), 1.0))
 
     def forward(self, h: Tensor, told: Tensor) -> Tensor:
         values: Tensor = self.layers(torch.cat([h, told], -1) if self.told else h)
