@@ -389,6 +389,13 @@ class RecurrentAttention(PPO):
     """Episodes side by side; of digits, those of an update."""
     gamma: float = 1.0
     """Discount of what comes a step later."""
+    learning_rate: float = 1e-3
+    """Step size at first ..."""
+    learning_rate_final: float = 0.0
+    """... and at the end, in a straight line."""
+    max_gradient_norm: float = 0.0
+    """Longer gradients are shortened to this length; 0 = never: with digits, long gradients of where to look would
+    shorten those of the answers."""
     evaluation_episodes: int = 2_000
     """Episodes of each of these, at most; of digits, no more than the canvases of the validation split."""
     final_episodes: int = 10_000
