@@ -398,9 +398,9 @@ class RecurrentAttention(PPO):
     shorten those of the answers."""
     evaluation_episodes: int = 2_000
     """Episodes of each of these, at most; of digits, no more than the canvases of the validation split."""
-    final_episodes: int = 10_000
-    """Episodes that the final parameters are scored by, at the end, and the best ones of the evaluations again; of
-    digits, no more than the canvases of the test split, each of them once."""
+    final_episodes: int = 2_000
+    """Episodes, at most, that the final parameters are scored by, at the end, and the best ones of the evaluations
+    again; of digits, the canvases of the test split, each of them once."""
     data: str = ""
     """MNIST: the folder with its original files, gzipped or not, such as train-images-idx3-ubyte.gz."""
     eye: Literal["learned", "random", "centre"] = "learned"

@@ -25,6 +25,13 @@ _LAKE_DQN: dict[str, Any] = {  # no hidden layer over one number a state: a tabl
     "train_every": 320, "updates_per_step": 0.05, "epsilon_final": 0.5,
 }  # fmt: skip
 
+_LOOK: dict[str, Any] = {"steps": 12_000_000, "learning_rate": 3e-3, "sigma": 0.15, "alpha": 1.0}
+
+_LOOK_AND_ACT: dict[str, Any] = {
+    "core": "lstm", "num_envs": 512, "epochs": 4, "learning_rate_final": 2e-4, "max_gradient_norm": 0.5,
+    "entropy": 0.01, "notice": 1.0, "informed": True,
+}  # fmt: skip
+
 _NORMALISED: dict[str, Any] = {"normalise_observations": True, "normalise_rewards": True}
 
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
@@ -69,6 +76,15 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "steps": 60_000, "num_envs": 16, "rollout_steps": 63, "learning_rate": 3e-3, "entropy": 0.01, "hidden": (32,),
         "shared": True, "cell": "lstm", "units": 32,
     },
+    ("recurrent-attention", "digits-centred"): {**_LOOK},
+    ("recurrent-attention", "digits-translated"): {**_LOOK},
+    ("recurrent-attention", "digits-cluttered"): {**_LOOK},
+    ("recurrent-attention", "catch-12"): {
+        **_LOOK_AND_ACT, "steps": 4_000_000, "rollout_steps": 22, "minibatch_size": 2816,
+    },
+    ("recurrent-attention", "catch-24"): {
+        **_LOOK_AND_ACT, "steps": 10_000_000, "rollout_steps": 23, "minibatch_size": 2944,
+    },
     ("dqn", "FrozenLake-v1"): {**_LAKE_DQN, "steps": 300_000, "replay_size": 300_000, "target_every": 200},
     ("dqn", "FrozenLake8x8-v1"): {**_LAKE_DQN, "steps": 1_000_000, "replay_size": 1_000_000, "target_every": 40},
     ("dqn", "rlcore/Catch-v0"): {
@@ -98,6 +114,23 @@ _PLAIN = TUNED["dqn", "CartPole-v1"] | _WITHOUT
 TUNED["dqn+plain", "CartPole-v1"] = _PLAIN
 TUNED |= {(f"dqn+{name}", "CartPole-v1"): _PLAIN | part for name, part in _RAINBOW.items()}
 TUNED["dqn+rainbow", "CartPole-v1"] = functools.reduce(operator.or_, _RAINBOW.values(), _PLAIN)
+
+
+_CONTROLS: dict[str, dict[str, Any]] = {
+    "random-eye": {"eye": "random"},
+    "fixed-eye": {"eye": "centre"},
+    "full-fc": {"control": "full-fc"},
+    "full-conv": {"control": "full-conv"},
+    "logistic": {"control": "logistic"},
+}
+_GLIMPSES = {"digits-centred": 4, "digits-translated": 6, "digits-cluttered": 6, "catch-12": 1, "catch-24": 1}
+for _env, _glimpses in _GLIMPSES.items():  # who sees a digit whole takes one step, not so many: as many digits for all
+    _settings = TUNED["recurrent-attention", _env]
+    for _name, _control in _CONTROLS.items():
+        if _name == "logistic" and _env.startswith("catch"):
+            continue
+        _steps = _settings["steps"] // (_glimpses if "control" in _control else 1)
+        TUNED[f"recurrent-attention+{_name}", _env] = _settings | _control | {"steps": _steps}
 
 
 def usual(name: str) -> Training:

@@ -1,8 +1,8 @@
 """The recurrent attention model. The numbered tests fail where a known mistake is made: 1 a gradient that leaks through
 locations, 2 the density of a clamped sample, 3 means for sums over time, 4 a gradient stopped at the mean, 5 a baseline
 that shapes the core, 6 locations in a unit of their own, 7 samples where means should be scored, 9 checkpoints without
-generators, 10 loops over samples, 11 memory that is lost, 12 actions not drawn from the policy, 13 a discount that hides
-the end, 14 x for y, 15 test images among those to learn from.
+generators, 10 loops over samples, 11 memory that is lost, 12 actions not drawn from the policy, 13 a discount that
+hides the end, 14 x for y, 15 test images among those to learn from.
 """
 
 import dataclasses

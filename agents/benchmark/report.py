@@ -152,7 +152,10 @@ def _goals(entries: Sequence[Entry]) -> list[Block]:
     table, met = [], 0
     for goal in GOALS:
         entry = known.get(Row(goal.agent, goal.env))
-        came_out, verdict = judged(goal, entry.results if entry is not None else [])
+        control = known.get(Row(goal.against, goal.env))
+        came_out, verdict = judged(
+            goal, [] if entry is None else entry.results, [] if control is None else control.results
+        )
         met += verdict == "met"
         table.append([f"{goal.agent} on {goal.env}", goal.text, came_out, bold(verdict, verdict == "not met")])
     text = f"{met} of {len(GOALS)} goals are met. They were set before the agents were written, with five seeds."
