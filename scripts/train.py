@@ -15,7 +15,8 @@ from agents.tuned import starting_point
 from rlcore.checkpoint import CheckpointError
 
 T = TypeVar("T", bound=Training)
-USAGE = f"usage: train.py {'|'.join(AGENTS)} [--env CartPole-v1] [--seeds 5] [--steps N] ...; AGENT --help lists all"
+USAGE = f"""usage: train.py {"|".join(AGENTS)} [--env CartPole-v1] [--seeds 5] [--steps N] ...
+       train.py recurrent-attention [--task digits-translated] ...; AGENT --help lists all"""
 
 
 @dataclass(frozen=True)
