@@ -25,7 +25,7 @@ _LAKE_DQN: dict[str, Any] = {  # no hidden layer over one number a state: a tabl
     "train_every": 320, "updates_per_step": 0.05, "epsilon_final": 0.5,
 }  # fmt: skip
 
-_LOOK: dict[str, Any] = {"steps": 12_000_000, "learning_rate": 3e-3, "sigma": 0.15, "alpha": 1.0}
+_LOOK: dict[str, Any] = {"steps": 6_000_000, "learning_rate": 3e-3, "sigma": 0.15, "alpha": 1.0}
 
 _LOOK_AND_ACT: dict[str, Any] = {
     "core": "lstm", "num_envs": 512, "epochs": 4, "learning_rate_final": 2e-4, "max_gradient_norm": 0.5,
