@@ -375,8 +375,8 @@ class RecurrentAttention(PPO):
     """The recurrent attention model (Mnih et al. 2014): it sees an image through glimpses, and learns where to look.
 
     Digits are learned as in the paper: answers by their labels, locations by REINFORCE. In Catch, looking and acting
-    are learned together, by PPO. Layers have ReLU, and are shared by policy and value, whatever activation, cell and
-    shared say."""
+    are learned together, by PPO. What is said below of activation, cell, shared, normalise_observations and log_std
+    does not go with it."""
 
     agent: ClassVar[str] = "recurrent-attention"
 
@@ -443,6 +443,10 @@ class RecurrentAttention(PPO):
         require(self, {"canvas": 0, "retina": 0, "scales": 0, "glimpses": 0, "copies": 1, "alpha": 0, "notice": 0})
         if not (0 < self.sigma < math.inf and 0 < self.sigma_final < math.inf):
             raise ValueError(f"sigma must lie above 0, not {self.sigma} to {self.sigma_final}")
+        usual = {f.name: f.default for f in dataclasses.fields(self)}
+        for name in ("activation", "cell", "log_std", "max_episode_steps", "normalise_observations", "shared"):
+            if getattr(self, name) != usual[name]:
+                raise ValueError(f"{name} means nothing to the recurrent attention model: leave it as it is")
         if len(self.hidden) != 2:
             raise ValueError(f"hidden holds two numbers of units, not {self.hidden}")
         if self.num_envs % self.copies:

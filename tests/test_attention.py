@@ -423,7 +423,8 @@ def test_what_cannot_be_is_refused_in_a_line(settings, words) -> None:
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
-    for settings in ({"sigma": 0.0}, {"hidden": (3,)}, {"copies": 4}, {"alpha": -1.0}, {"notice": math.nan}):
+    wrong: list[dict[str, Any]] = [{"sigma": 0.0}, {"hidden": (3,)}, {"copies": 4}, {"alpha": -1.0}, {"cell": "lstm"}]
+    for settings in (*wrong, {"notice": math.nan}, {"normalise_observations": True}):
         with pytest.raises(ValueError, match=next(iter(settings))):
             change(DIGITS, **settings)
 
