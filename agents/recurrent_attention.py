@@ -145,7 +145,7 @@ def hybrid_loss(
     assert chosen.look is not None
     figures |= {
         "value_loss": float(miss.detach()),
-        "location_spread": float(chosen.look.mean.detach().std((1,)).mean()),
+        "location_spread": float(chosen.look.mean.detach().std(1, correction=0).mean()),
         "off_canvas": float((actions[:-1, :, 1:].abs() > 1).any(-1).float().mean()),
     }
     return cross_entropy + value_weight * miss + alpha * reinforce, figures
