@@ -86,10 +86,15 @@ def draw(agent: "RecurrentAttentionAgent", folder: Path, seed: int) -> None:
     right = [case for case in cases if case.reward > 0]
     wrong = [case for case in cases if case.reward <= 0]
     if cases[0].squares:
-        rows = [[_canvas(case), *(_patches(seen) for seen in case.seen)] for case in cases[::125][:_CASES]]
+        rows = [[_canvas(case), *(_patches(seen) for seen in case.seen)] for case in _some(cases, _CASES)]
         write_whole(folder / GLIMPSES, _png(_sheet(rows)))
-    chosen = [_canvas(case) for case in (*right[:_EACH], *wrong[:_EACH])]
+    chosen = [_canvas(case) for case in (*_some(right, _EACH), *_some(wrong, _EACH))]
     write_whole(folder / ANSWERS, _png(_sheet([chosen[i : i + _ACROSS] for i in range(0, len(chosen), _ACROSS)])))
+
+
+def _some(cases: Sequence[Case], count: int) -> Sequence[Case]:
+    """So many of them at most, evenly spread: neighbours show the same digit."""
+    return cases[:: max(len(cases) // count, 1)][:count]
 
 
 def play(agent: "RecurrentAttentionAgent", seed: int, episodes: int = 5) -> None:

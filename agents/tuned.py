@@ -27,6 +27,8 @@ _LAKE_DQN: dict[str, Any] = {  # no hidden layer over one number a state: a tabl
 
 _LOOK: dict[str, Any] = {"steps": 6_000_000, "learning_rate": 3e-3, "sigma": 0.15, "alpha": 1.0}
 
+# What makes Catch by glimpses learn is PPO over hundreds of games at once, with generalized advantages and three patches;
+# the core's lesson and the informed baseline halve the frames that it takes.
 _LOOK_AND_ACT: dict[str, Any] = {
     "core": "lstm", "num_envs": 512, "epochs": 4, "learning_rate_final": 2e-4, "max_gradient_norm": 0.5,
     "entropy": 0.01, "notice": 1.0, "informed": True,
@@ -83,7 +85,7 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         **_LOOK_AND_ACT, "steps": 4_000_000, "rollout_steps": 22, "minibatch_size": 2816,
     },
     ("recurrent-attention", "catch-24"): {
-        **_LOOK_AND_ACT, "steps": 10_000_000, "rollout_steps": 23, "minibatch_size": 2944,
+        **_LOOK_AND_ACT, "steps": 12_000_000, "rollout_steps": 23, "minibatch_size": 2944,
     },
     ("dqn", "FrozenLake-v1"): {**_LAKE_DQN, "steps": 300_000, "replay_size": 300_000, "target_every": 200},
     ("dqn", "FrozenLake8x8-v1"): {**_LAKE_DQN, "steps": 1_000_000, "replay_size": 1_000_000, "target_every": 40},
