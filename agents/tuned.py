@@ -27,8 +27,8 @@ _LAKE_DQN: dict[str, Any] = {  # no hidden layer over one number a state: a tabl
 
 _LOOK: dict[str, Any] = {"steps": 6_000_000, "learning_rate": 3e-3, "sigma": 0.15, "alpha": 1.0}
 
-# What makes Catch by glimpses learn is PPO over hundreds of games at once with generalized advantages; the core's lesson
-# and the informed baseline make it learn in fewer frames.
+# What makes Catch by glimpses learn is PPO over hundreds of games at once with generalized advantages; the lesson and
+# the informed baseline save frames.
 _LOOK_AND_ACT: dict[str, Any] = {
     "core": "lstm", "num_envs": 512, "epochs": 4, "learning_rate_final": 2e-4, "max_gradient_norm": 0.5,
     "entropy": 0.01, "notice": 1.0, "informed": True,

@@ -468,3 +468,24 @@ def test_damaged_mnist_is_told_in_a_line(name, tmp_path) -> None:
     write_mnist(tmp_path, damage=name)
     with pytest.raises(MnistError, match=f"{name} (is damaged|cannot be read)"):
         mnist(tmp_path, "test" if name.startswith("t10k") else "train")
+
+
+# --- proofs, which take longer ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_learned_eye_errs_less_than_a_random_one() -> None:
+    config = change(tuned("recurrent-attention", "digits-translated"), steps=1_000_000)
+    errors = []
+    for eye in ("learned", "random"):
+        agent = learn(change(config, eye=eye), seed=100)
+        errors.append(1 - evaluate(agent, 2_000, 100, "evaluation").mean)
+    assert errors[0] < 0.8 * errors[1] < 0.7
+
+
+@pytest.mark.slow
+def test_looking_and_acting_are_learned_together() -> None:
+    """Chance catches 27 % on a canvas of 8 x 8."""
+    small = {"canvas": 8, "num_envs": 128, "rollout_steps": 14, "minibatch_size": 448, "units": 64, "hidden": (32, 64)}
+    config = change(tuned("recurrent-attention", "catch-12"), steps=300_000, learning_rate=2e-3, **small)
+    assert evaluate(learn(config, seed=100), 1_000, 100, "final").mean > 0.7
