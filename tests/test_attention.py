@@ -22,12 +22,13 @@ from agents.evaluation import evaluate
 from agents.recurrent_attention import hybrid_loss
 from agents.seen import TASKS, Seen, environments, task
 from agents.settings import RecurrentAttention
+from agents.tuned import tuned
 from games.glimpse.digits import digits
 from games.glimpse.mnist import MnistError
 from rlcore.attention import Baseline, LocationNetwork
 from rlcore.config import ConfigError
 from rlcore.retina import centre
-from tests.agent_help import differences, kept, make, train
+from tests.agent_help import differences, kept, learn, make, train
 
 SMALL: dict[str, Any] = {
     "num_envs": 6, "hidden": (8, 12), "units": 10, "evaluations": 2, "evaluation_episodes": 20, "final_episodes": 30,
@@ -347,6 +348,7 @@ for name in ("gymnasium", "ray", "tyro", "chess"):
 sys.path.insert(0, {str(Path(__file__).resolve().parent.parent)!r})
 from pathlib import Path
 from agents.settings import RecurrentAttention
+from agents.tuned import tuned
 from agents.training import train
 small = dict(num_envs=6, hidden=(8, 12), units=10, evaluations=1, final_episodes=5, tensorboard=False)
 for env in ("digits-cluttered", "catch-12"):
