@@ -89,7 +89,8 @@ def task(config: RecurrentAttention) -> Task:
     found = TASKS.get(config.env)
     if found is None:
         close = difflib.get_close_matches(config.env, TASKS, n=1)
-        raise ConfigError(f"there is no task {config.env!r}" + (f"; did you mean {close[0]}?" if close else ""))
+        known = f"did you mean {close[0]}?" if close else f"there are {', '.join(TASKS)}"
+        raise ConfigError(f"there is no task {config.env!r}; {known}")
     found = found._replace(
         side=config.canvas or found.side,
         retina=config.retina or found.retina,
