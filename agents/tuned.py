@@ -85,7 +85,7 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         **_LOOK_AND_ACT, "steps": 4_000_000, "rollout_steps": 22, "minibatch_size": 2816,
     },
     ("recurrent-attention", "catch-24"): {
-        **_LOOK_AND_ACT, "steps": 12_000_000, "rollout_steps": 23, "minibatch_size": 2944,
+        **_LOOK_AND_ACT, "steps": 8_000_000, "rollout_steps": 23, "minibatch_size": 2944,
     },
     ("dqn", "FrozenLake-v1"): {**_LAKE_DQN, "steps": 300_000, "replay_size": 300_000, "target_every": 200},
     ("dqn", "FrozenLake8x8-v1"): {**_LAKE_DQN, "steps": 1_000_000, "replay_size": 1_000_000, "target_every": 40},
