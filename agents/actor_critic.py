@@ -61,8 +61,8 @@ class ActorCriticAgent(PolicyGradientAgent):
     def make_optimizer(self, parameters: Flat) -> Optimizer:
         raise NotImplementedError
 
-    def learn(self, rollout: Rollout) -> Batch:
-        """Update from these steps; tells what they were, to draw figures from."""
+    def learn(self, rollout: Rollout) -> Batch | None:
+        """Update from these steps; tells what they were, where ``figures`` is to be drawn from them."""
         raise NotImplementedError
 
     def advance(self, envs: "Environments") -> None:
@@ -73,10 +73,14 @@ class ActorCriticAgent(PolicyGradientAgent):
         except FloatingPointError as error:
             raise self.refuse(str(error)) from None
 
+    def rollout_steps(self, num: int) -> int:
+        """Of each of ``num`` environments, now: the last ones may be fewer."""
+        return max(min(self.config.rollout_steps, -(-(self.config.steps - self.steps) // num)), 1)
+
     def collect(self, envs: "Environments") -> Rollout:
         """Act for some steps; everything in what it tells is overwritten by the next call."""
         c = self.config
-        steps = max(min(c.rollout_steps, -(-(c.steps - self.steps) // envs.num)), 1)  # the last one may be shorter
+        steps = self.rollout_steps(envs.num)
         if self._rollout is None or len(self._rollout.actions) != steps:
             self._rollout = Rollout(steps, envs.num, self.spec, envs.masks is not None, self.network.memory_size)
             if self._memory is None:

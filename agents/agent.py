@@ -39,6 +39,8 @@ class Saved(NamedTuple):
     """Anything JSON."""
 
 
+_MOST_AT_ONCE = 100  # environments to be scored in
+
 Memory = Any
 """What an agent remembers of the episodes it is in, a row an environment; None where an observation is all it needs."""
 
@@ -95,6 +97,36 @@ class Agent(ABC):
 
         limit = config.max_episode_steps or None
         return make(config.env, config.num_envs, seed_for(seed, "environments"), max_steps=limit)
+
+    def trials(self, episodes: int, seed: int, purpose: str) -> "tuple[Environments, int]":
+        """Environments to be scored in, and for how many episodes: as many as are asked for, or all there are.
+
+        Args:
+            purpose: "evaluation" while it trains; else it is over.
+        """
+        from agents.environments import make
+
+        limit = self.config.max_episode_steps or None
+        return make(self.config.env, min(episodes, _MOST_AT_ONCE), seed, max_steps=limit), episodes
+
+    def spaces(self) -> Any:
+        """What turns an observation of the environment into an array, and actions back (``agents.spaces.Spaces``)."""
+        from agents.environments import find, one_of
+
+        env = one_of(find(self.config.env), None)
+        found = Spaces(env.observation_space, env.action_space, self.config.env)
+        env.close()
+        return found
+
+    def picture(self, folder: Path) -> None:
+        """Write pictures of what it does into the folder of its seed, which holds its checkpoints.
+
+        Raises:
+            Exception: whatever a machine without a screen provokes in a library that draws.
+        """
+        from agents.watch import record
+
+        record(folder, None, folder / "episode.gif")
 
     def begin(self, num: int) -> Memory:
         """The memory at the start of ``num`` episodes."""
@@ -163,6 +195,7 @@ _CLASSES = {
     "reinforce": "reinforce:REINFORCEAgent",
     "a2c": "a2c:A2CAgent",
     "ppo": "ppo:PPOAgent",
+    "recurrent-attention": "recurrent_attention:RecurrentAttentionAgent",
 }
 
 
@@ -177,12 +210,7 @@ class Policy:
     """A trained agent in one episode: it takes what the environment shows, and answers what the environment takes."""
 
     def __init__(self, agent: Agent) -> None:
-        from agents.environments import find, one_of
-
-        self.agent = agent
-        env = one_of(find(agent.config.env), None)
-        self._spaces = Spaces(env.observation_space, env.action_space, agent.config.env)
-        env.close()
+        self.agent, self._spaces = agent, agent.spaces()
         self.reset()
 
     def reset(self) -> None:

@@ -10,8 +10,6 @@ from rlcore.jit import Array
 
 __all__ = ["Exact", "Scores", "evaluate", "exact"]
 
-_MOST_AT_ONCE = 100
-
 
 class Scores(NamedTuple):
     """Episodes played to the end."""
@@ -33,12 +31,8 @@ def evaluate(agent: Agent, episodes: int, seed: int, purpose: str, number: int =
         seed: of the run.
         purpose, number: what these episodes are for; others get other seeds.
     """
-    from agents.environments import make
-
-    config = agent.config
-    at_once = min(episodes, _MOST_AT_ONCE)
-    limit = config.max_episode_steps or None
-    envs = make(config.env, at_once, seed_for(seed, purpose, number), max_steps=limit)
+    envs, episodes = agent.trials(episodes, seed_for(seed, purpose, number), purpose)
+    at_once = envs.num
     quota = np.full(at_once, episodes // at_once) + (np.arange(at_once) < episodes % at_once)
     found: list[tuple[float, int]] = []
     memory = agent.begin(at_once)

@@ -96,11 +96,7 @@ class PolicyGradientAgent(Agent):
         self.device = torch.device("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_for(seed, "network"))
-            network = ActorCritic(
-                spec.kind, spec.shape, spec.size, spec.num_actions, len(spec.low), config.hidden,
-                shared=getattr(config, "shared", False), cell=config.cell, units=config.units, log_std=config.log_std,
-                activation=nn.Tanh if config.activation == "tanh" else nn.ReLU,
-            )  # fmt: skip
+            network = self.make_network()
         self.network = network.to(self.device)
         self.noise = torch.Generator().manual_seed(seed_for(seed, "actions"))
         self.scoring = torch.Generator().manual_seed(seed_for(seed, "actions to be scored by"))
@@ -112,6 +108,15 @@ class PolicyGradientAgent(Agent):
         bounded = np.isfinite(spec.low) & np.isfinite(spec.high)
         low, high = np.where(bounded, spec.low, -1.0), np.where(bounded, spec.high, 1.0)
         self._middle, self._half = ((high + low) / 2).astype(np.float32), ((high - low) / 2).astype(np.float32)
+
+    def make_network(self) -> Any:
+        """Policy and value, with random weights, as ``ActorCritic`` has them."""
+        spec, config = self.spec, self.config
+        return ActorCritic(
+            spec.kind, spec.shape, spec.size, spec.num_actions, len(spec.low), config.hidden,
+            shared=getattr(config, "shared", False), cell=config.cell, units=config.units, log_std=config.log_std,
+            activation=nn.Tanh if config.activation == "tanh" else nn.ReLU,
+        )  # fmt: skip
 
     # --- acting ------------------------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ class PPOAgent(ActorCriticAgent):
         c = self.config
         return linear(self.steps, c.clip, c.clip_final, c.steps)
 
-    def learn(self, rollout: Rollout) -> Batch:
+    def learn(self, rollout: Rollout) -> Batch | None:
         c, batch = self.config, self.batch(rollout)
         for _ in range(c.epochs):
             for minibatch in self.minibatches(batch):
@@ -130,9 +130,14 @@ class PPOAgent(ActorCriticAgent):
         loss = c.value_weight * miss.mean() - gain.mean()
         if c.entropy:
             loss = loss - c.entropy * entropy.mean()
+        loss = self.with_lesson(loss, outlook, batch)
         with torch.no_grad():
             moved = (ratio - 1.0 - change).mean() if c.target_kl else loss
         return loss, moved
+
+    def with_lesson(self, loss: Tensor, outlook: Any, batch: Batch) -> Tensor:
+        """The loss with what the network is taught beside it; here nothing."""
+        return loss
 
     def save(self) -> Saved:
         tensors, state = super().save()

@@ -62,6 +62,14 @@ RANGES: dict[str, dict[str, Range]] = {
         "minibatch_size": (64, 256),
         "clip": (0.1, 0.2, 0.3),
     },
+    "recurrent-attention": {
+        "learning_rate": Between(5e-4, 1e-2, log=True),
+        "sigma": Between(0.05, 0.3, log=True),
+        "num_envs": (128, 256, 512),
+        "core": ("rnn", "lstm", "gru"),
+        "units": (64, 128, 256),
+        "epochs": (1, 2, 4),
+    },
 }
 
 

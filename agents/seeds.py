@@ -10,7 +10,7 @@ from agents import results
 from agents.crew import WORK, Crew, Job
 from agents.display import Display
 from agents.results import Result, ResultsError
-from agents.settings import Training
+from agents.settings import RecurrentAttention, Training
 from rlcore.machine import cores
 from rlcore.progress import interpreter
 
@@ -62,8 +62,13 @@ def usable(config: Training) -> None:
     """Make the environment once, here: what is wrong with it is told at once, and once.
 
     Raises:
-        UnusableEnvironment: there is none of that name, a library is missing, or no agent can use it.
+        UnusableEnvironment, ConfigError: there is none of that name, a library is missing, or no agent can use it.
     """
+    if isinstance(config, RecurrentAttention):
+        from agents.seen import episodes
+
+        episodes(config, 1)
+        return
     from agents.environments import make
 
     make(config.env, 1, config.seed).close()

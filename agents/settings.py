@@ -19,6 +19,7 @@ __all__ = [
     "ActorCritic",
     "PolicyGradient",
     "QLearning",
+    "RecurrentAttention",
     "Training",
 ]
 
@@ -369,7 +370,92 @@ class PPO(ActorCritic):
         require(self, {"clip_value": 0, "target_kl": 0, "adam_epsilon": 0})
 
 
-AGENTS: dict[str, type[Training]] = {kind.agent: kind for kind in (QLearning, SARSA, DQN, REINFORCE, A2C, PPO)}
+@dataclass(frozen=True)
+class RecurrentAttention(PPO):
+    """The recurrent attention model (Mnih et al. 2014): it sees an image through glimpses, and learns where to look.
+
+    Digits are learned as in the paper: answers by their labels, locations by REINFORCE. In Catch, looking and acting
+    are learned together, by PPO. What is said below of activation, cell, shared, normalise_observations and log_std
+    does not go with it."""
+
+    agent: ClassVar[str] = "recurrent-attention"
+
+    env: str = "digits-translated"
+    """The task (--task says the same): digits-centred, digits-translated, digits-cluttered, mnist-centred,
+    mnist-translated, mnist-cluttered, mnist-cluttered-100, catch-12 or catch-24."""
+    steps: int = 3_000_000
+    """Glimpses that each seed trains for."""
+    num_envs: int = 256
+    """Episodes side by side; of digits, those of an update."""
+    gamma: float = 1.0
+    """Discount of what comes a step later."""
+    learning_rate: float = 1e-3
+    """Step size at first ..."""
+    learning_rate_final: float = 0.0
+    """... and at the end, in a straight line."""
+    max_gradient_norm: float = 0.0
+    """Longer gradients are shortened to this length; 0 = never: with digits, long gradients of where to look would
+    shorten those of the answers."""
+    evaluation_episodes: int = 2_000
+    """Episodes of each of these, at most; of digits, no more than the canvases of the validation split."""
+    final_episodes: int = 2_000
+    """Episodes, at most, that the final parameters are scored by, at the end, and the best ones of the evaluations
+    again; of digits, the canvases of the test split, each of them once."""
+    data: str = ""
+    """MNIST: the folder with its original files, gzipped or not, such as train-images-idx3-ubyte.gz."""
+    eye: Literal["learned", "random", "centre"] = "learned"
+    """Where it looks: where it learned to; anywhere; always at the middle."""
+    control: Literal["none", "full-fc", "full-conv", "logistic"] = "none"
+    """To compare with: it sees the whole image, through a fully connected layer, through convolutions, or, digits only,
+    by logistic regression."""
+    canvas: int = 0
+    """Side of the canvas in pixels; 0 = as the task has it."""
+    retina: int = 0
+    """Width of its smallest patch in pixels; 0 = as the task has it."""
+    scales: int = 0
+    """Its patches, each twice as wide as the one before; 0 = as the task has it."""
+    glimpses: int = 0
+    """Digits: glimpses of a canvas; 0 = as the task has it."""
+    hidden: tuple[int, ...] = (64, 128)
+    """Units of the glimpse network: first for what and where, each apart, then for both (paper: 128 256)."""
+    core: Literal["none", "rnn", "lstm", "gru"] = "rnn"
+    """What remembers (paper: rnn for digits, lstm for Catch) ..."""
+    units: int = 128
+    """... with so many units (paper: 256)."""
+    sigma: float = 0.2
+    """Standard deviation of locations while it learns, on a canvas from -1 to 1; at first ..."""
+    sigma_final: float = 0.1
+    """... and at the end, in a straight line."""
+    copies: int = 1
+    """Digits: eyes that look at the same canvas, side by side, to learn from their mean."""
+    alpha: float = 0.01
+    """Digits: weight of the locations' REINFORCE in the loss."""
+    notice: float = 0.0
+    """Catch: weight of a lesson: the core is taught, while it learns, to know where ball and paddle are."""
+    video: bool = True
+    """At the end, draw what it looks at: glimpses as pictures, Catch as a GIF."""
+    informed: bool = False
+    """Catch: the baseline is told, while it learns, where ball and paddle are."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a setting makes no sense."""
+        super().__post_init__()
+        require(self, {"canvas": 0, "retina": 0, "scales": 0, "glimpses": 0, "copies": 1, "alpha": 0, "notice": 0})
+        if not (0 < self.sigma < math.inf and 0 < self.sigma_final < math.inf):
+            raise ValueError(f"sigma must lie above 0, not {self.sigma} to {self.sigma_final}")
+        usual = {f.name: f.default for f in dataclasses.fields(self)}
+        for name in ("activation", "cell", "log_std", "max_episode_steps", "normalise_observations", "shared"):
+            if getattr(self, name) != usual[name]:
+                raise ValueError(f"{name} means nothing to the recurrent attention model: leave it as it is")
+        if len(self.hidden) != 2:
+            raise ValueError(f"hidden holds two numbers of units, not {self.hidden}")
+        if self.num_envs % self.copies:
+            raise ValueError(f"num_envs ({self.num_envs}) must be a multiple of copies ({self.copies})")
+
+
+AGENTS: dict[str, type[Training]] = {
+    kind.agent: kind for kind in (QLearning, SARSA, DQN, REINFORCE, A2C, PPO, RecurrentAttention)
+}
 """Settings by the agent's name."""
 
 

@@ -237,11 +237,9 @@ class Session:
         return result
 
     def _record(self) -> None:
-        """An episode as a GIF, where one can be made; a line that says why, where not."""
-        from agents.watch import record
-
+        """Pictures, where they can be made; a line that says why, where not."""
         try:
-            record(self.folder, None, self.folder / "episode.gif")
+            self.agent.picture(self.folder)
         except Exception as error:  # whatever a machine without a screen provokes in a library that draws
             self._say(f"no video: {' '.join(str(error).split())}")
 

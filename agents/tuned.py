@@ -14,7 +14,7 @@ from typing import Any
 from agents.settings import AGENTS, Training
 from rlcore.config import ConfigError, read
 
-__all__ = ["TUNED", "starting_point", "tuned", "usual"]
+__all__ = ["TUNED", "UNMEASURED", "starting_point", "tuned", "usual"]
 
 _DQN: dict[str, Any] = {"double": True, "n_step": 3, "learning_rate_final": 0.0, "replay_size": 100_000}
 
@@ -23,6 +23,15 @@ _LAKE: dict[str, Any] = {"epsilon_final": 0.5, "initial_value": 1.0, "learning_r
 _LAKE_DQN: dict[str, Any] = {  # no hidden layer over one number a state: a table, learned from a replay
     "num_envs": 32, "hidden": (), "learning_rate": 0.02, "learning_rate_final": 0.0, "batch_size": 256,
     "train_every": 320, "updates_per_step": 0.05, "epsilon_final": 0.5,
+}  # fmt: skip
+
+_LOOK: dict[str, Any] = {"steps": 6_000_000, "learning_rate": 3e-3, "sigma": 0.15, "alpha": 1.0}
+
+# What makes Catch by glimpses learn is PPO over hundreds of games at once with generalized advantages; the lesson and
+# the informed baseline save frames.
+_LOOK_AND_ACT: dict[str, Any] = {
+    "core": "lstm", "num_envs": 512, "epochs": 4, "learning_rate_final": 2e-4, "max_gradient_norm": 0.5,
+    "entropy": 0.01, "notice": 1.0, "informed": True,
 }  # fmt: skip
 
 _NORMALISED: dict[str, Any] = {"normalise_observations": True, "normalise_rewards": True}
@@ -69,6 +78,15 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "steps": 60_000, "num_envs": 16, "rollout_steps": 63, "learning_rate": 3e-3, "entropy": 0.01, "hidden": (32,),
         "shared": True, "cell": "lstm", "units": 32,
     },
+    ("recurrent-attention", "digits-centred"): {**_LOOK},
+    ("recurrent-attention", "digits-translated"): {**_LOOK},
+    ("recurrent-attention", "digits-cluttered"): {**_LOOK},
+    ("recurrent-attention", "catch-12"): {
+        **_LOOK_AND_ACT, "steps": 4_000_000, "rollout_steps": 22, "minibatch_size": 2816,
+    },
+    ("recurrent-attention", "catch-24"): {
+        **_LOOK_AND_ACT, "steps": 8_000_000, "rollout_steps": 23, "minibatch_size": 2944,
+    },
     ("dqn", "FrozenLake-v1"): {**_LAKE_DQN, "steps": 300_000, "replay_size": 300_000, "target_every": 200},
     ("dqn", "FrozenLake8x8-v1"): {**_LAKE_DQN, "steps": 1_000_000, "replay_size": 1_000_000, "target_every": 40},
     ("dqn", "rlcore/Catch-v0"): {
@@ -102,6 +120,33 @@ TUNED["dqn+rainbow", "CartPole-v1"] = functools.reduce(operator.or_, _RAINBOW.va
 TUNED["ppo+feed-forward", "rlcore/Recall-v0"] = TUNED["ppo", "rlcore/Recall-v0"] | {"cell": "none"}
 
 
+_CONTROLS: dict[str, dict[str, Any]] = {
+    "random-eye": {"eye": "random"},
+    "fixed-eye": {"eye": "centre"},
+    "full-fc": {"control": "full-fc"},
+    "full-conv": {"control": "full-conv"},
+    "logistic": {"control": "logistic"},
+}
+_GLIMPSES = {"digits-centred": 4, "digits-translated": 6, "digits-cluttered": 6, "catch-12": 1, "catch-24": 1}
+for _env, _glimpses in _GLIMPSES.items():  # who sees a digit whole takes one step, not so many: as many digits for all
+    _settings = TUNED["recurrent-attention", _env]
+    for _name, _control in _CONTROLS.items():
+        if _name == "logistic" and _env.startswith("catch"):
+            continue
+        _steps = _settings["steps"] // (_glimpses if "control" in _control else 1)
+        TUNED[f"recurrent-attention+{_name}", _env] = _settings | _control | {"steps": _steps}
+
+
+UNMEASURED: dict[tuple[str, str], dict[str, Any]] = {  # the paper's networks; nobody has tuned these here
+    ("recurrent-attention", env): {
+        "steps": 36_000_000, "num_envs": 128, "hidden": (128, 256), "units": 256, "sigma": 0.1, "alpha": 1.0,
+        "evaluation_episodes": 5_000, "final_episodes": 10_000,
+    }
+    for env in ("mnist-centred", "mnist-translated", "mnist-cluttered", "mnist-cluttered-100")
+}  # fmt: skip
+"""Settings to start from where the benchmark has no row, because the data must be brought along."""
+
+
 def usual(name: str) -> Training:
     """An agent's usual settings, also by the name of one of its variants.
 
@@ -123,7 +168,7 @@ def tuned(name: str, env: str) -> Training:
     Raises:
         ConfigError: there is no such agent, no such variant, or none for this environment.
     """
-    start = dataclasses.replace(usual(name), env=env, **TUNED.get((name, env), {}))
+    start = dataclasses.replace(usual(name), env=env, **TUNED.get((name, env), UNMEASURED.get((name, env), {})))
     if "+" not in name:
         return start
     if (name, env) not in TUNED:

@@ -9,6 +9,7 @@ from typing import Any
 from agents.agent import Policy, load, seed_folders, seed_for
 from agents.environments import find, one_of
 from agents.evaluation import evaluate, exact
+from agents.settings import RecurrentAttention
 from agents.spaces import UnusableEnvironment
 from rlcore.files import write_whole
 from rlcore.statistics import interval, iqm
@@ -47,6 +48,10 @@ def play(run_dir: Path, seed: int | None, episodes: int = 5) -> None:
         ConfigError, CheckpointError, UnusableEnvironment: nothing can be shown, with one line that says why.
     """
     policy = load(run_dir, seed)
+    if isinstance(policy.agent.config, RecurrentAttention):
+        from agents.looking import play as play_as_text
+
+        return play_as_text(policy.agent, policy.agent.config.seed, episodes)  # type: ignore[arg-type]
     env = _visible(policy.agent.config.env)
     pause = min(1.0 / (env.metadata.get("render_fps") or 10), _SLOWEST)
     try:

@@ -71,7 +71,8 @@ class RetinaEpisodes(Episodes):
         super().__init__(num, np.zeros((num, len(low)), np.float32), low, np.ones_like(low), num_actions)
         self.canvases, self.locations = canvases, np.zeros((num, 2), np.float32)
         self.size, self.scales, self.free_eye, self.stride = size, scales, free_eye, float(stride)
-        self._most = most
+        self.most = most
+        """How bright canvases get."""
 
     def look_anywhere(self, chosen: Array) -> None:
         """Have the eyes ``chosen`` ([n] bool) look at a random place, as they do when an episode begins."""
@@ -88,10 +89,10 @@ class RetinaEpisodes(Episodes):
         self._see(chosen)
 
     def _see(self, chosen: Array) -> None:
-        _look(self.canvases, chosen, self.locations, self.size, self.scales, 1.0 / self._most, self.observations)
+        _look(self.canvases, chosen, self.locations, self.size, self.scales, 1.0 / self.most, self.observations)
 
     def picture(self, i: int) -> Array:
-        shades: Array = (self.canvases[i] * (255.0 / self._most)).astype(np.uint8)
+        shades: Array = (self.canvases[i] * (255.0 / self.most)).astype(np.uint8)
         return shades
 
     def eye(self, i: int) -> list[tuple[int, int, int]]:

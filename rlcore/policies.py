@@ -225,10 +225,13 @@ class NumPyPolicy:
     call into torch takes longer than the sums.
 
     Raises:
-        ValueError: the network is not on the CPU, remembers, or has other layers than fully connected ones.
+        ValueError: the network is no `ActorCritic`, is not on the CPU, remembers, or has other layers than fully
+            connected ones.
     """
 
-    def __init__(self, network: ActorCritic) -> None:
+    def __init__(self, network: nn.Module) -> None:
+        if not isinstance(network, ActorCritic):
+            raise ValueError("such a network has no policy in NumPy")
         torso: Any = network.torsos[0]
         layers: list[Any] = [*torso.layers, network.policy_head]
         on_cpu = all(parameter.device.type == "cpu" for parameter in network.parameters())

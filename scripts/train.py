@@ -1,5 +1,6 @@
 """Train an agent on any Gymnasium environment; with a run that is there: go on, score it again, or watch it."""
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from agents.tuned import starting_point
 from rlcore.checkpoint import CheckpointError
 
 T = TypeVar("T", bound=Training)
-USAGE = f"usage: train.py {'|'.join(AGENTS)} [--env CartPole-v1] [--seeds 5] [--steps N] ...; AGENT --help lists all"
+USAGE = f"""usage: train.py {"|".join(AGENTS)} [--env CartPole-v1] [--seeds 5] [--steps N] ...
+       train.py recurrent-attention [--task digits-translated] ...; AGENT --help lists all"""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Command(Generic[T]):
 
 
 def main() -> int:
-    name, flags = (sys.argv[1] if sys.argv[1:] else ""), sys.argv[2:]
+    name = sys.argv[1] if sys.argv[1:] else ""
+    flags = [re.sub("^--task(?=$|=)", "--env", flag) for flag in sys.argv[2:]]
     if name in ("-h", "--help") or not name:
         print(f"{__doc__}\n\n{USAGE}")
         return 0 if name else 2

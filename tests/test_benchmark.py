@@ -11,7 +11,7 @@ import pytest
 from benchmark_help import result, write, write_random
 
 from agents import results, variance
-from agents.benchmark import logs, rows, run
+from agents.benchmark import logs, rows, run, uniform
 from agents.benchmark.goals import GOALS, Goal, judged
 from agents.benchmark.page import Code, Heading, Table, Text, to_html, to_markdown
 from agents.benchmark.published import PUBLISHED, SOURCES
@@ -90,6 +90,25 @@ def test_rows_are_chosen_by_patterns() -> None:
 def test_goals_and_published_scores_are_of_agents_and_sources_that_exist() -> None:
     assert {goal.agent for goal in GOALS} <= set(AGENTS)
     assert {one.source for one in PUBLISHED} == set(SOURCES)
+
+
+def test_a_goal_against_a_control_asks_for_less_error_and_intervals_apart() -> None:
+    goal = next(goal for goal in GOALS if goal.share == 0.5)
+    row, control = Row(goal.agent, goal.env), Row(goal.against, goal.env)
+    mine = [result(row, seed, 0.8 + seed / 100) for seed in range(5)]
+    theirs = [result(control, seed, 0.5 + seed / 100) for seed in range(5)]
+    assert judged(goal, mine, theirs) == ("IQM of errors 0.18 against 0.48", "met")
+    assert judged(goal, [result(row, seed, 0.7) for seed in range(5)], theirs)[1] == "not met"
+    wide = [*theirs[:4], result(control, 4, 0.99)]
+    assert judged(goal, mine, wide)[1] == "not met"
+    assert judged(goal, mine[:2], theirs)[1] == "2 of 5 seeds are there"
+    assert judged(goal, mine, []) == ("-", "not run")
+
+
+def test_chance_is_played_in_the_tasks_of_the_recurrent_attention_model() -> None:
+    found = uniform.play("digits-translated", 0, 200)
+    assert 0.03 < found["final"]["mean"] < 0.2
+    assert uniform.play("catch-12", 0, 200)["final"]["mean"] < 0.4
 
 
 # --- logs ------------------------------------------------------------------------------------------------------------

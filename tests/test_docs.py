@@ -84,7 +84,7 @@ def commands(doc: str) -> list[tuple[str, tuple[str, ...], list[str]]]:
     found = []
     for line in code(doc):
         if match := re.search(r"scripts/([\w-]+\.py)(.*)", line):
-            subcommand = re.match(r"\s+([a-z]\w*)", match[2])
+            subcommand = re.match(r"\s+([a-z][\w+-]*)", match[2])
             found.append((match[1], (subcommand[1],) if subcommand else (), flags(match[2])))
     return found
 

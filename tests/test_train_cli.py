@@ -62,6 +62,26 @@ def lake(tmp_path_factory) -> Path:
     return folder
 
 
+def test_an_unknown_task_is_told_in_a_line(here) -> None:
+    told = here("recurrent-attention", "--task=digit-translated")
+    assert (told.status, told.errors) == (
+        2, "train: there is no task 'digit-translated'; did you mean digits-translated?\n",
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_recurrent_attention_model_is_trained_scored_and_shown_by_the_command(here, tmp_path) -> None:
+    words = ["--steps", 4_000, "--num-envs", 16, "--evaluations", 1, "--no-tensorboard", "--seeds", 2]
+    told = here("recurrent-attention", "--task", "digits-centred", "--run-dir", tmp_path, *words)
+    assert (told.status, told.errors) == (0, "")
+    assert "2 seeds of" in told.output
+    assert {path.name for path in (tmp_path / "seed-1").glob("*.png")} == {"glimpses.png", "answers.png"}
+    told = here("recurrent-attention", "--run-dir", tmp_path, "--task", "digits-centred", "--evaluate", 50)
+    assert "seed-1: mean return" in told.output
+    told = here("recurrent-attention", "--run-dir", tmp_path, "--task", "digits-centred", "--play")
+    assert "Episode 5: return" in told.output
+
+
 # --- training --------------------------------------------------------------------------------------------------------
 
 

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from agents import seen
 from agents.agent import Agent, seed_for
 from agents.evaluation import evaluate, exact
 from agents.results import Result
-from agents.settings import Training
+from agents.settings import RecurrentAttention, Training
 from agents.spaces import Spec
 from agents.steps import Environments
 from rlcore.jit import Array
@@ -51,18 +52,29 @@ class _Uniform(Agent):
         return
 
 
+class _UniformlySeen(_Uniform):
+    """The same in a task of the recurrent attention model."""
+
+    def trials(self, episodes: int, seed: int, purpose: str) -> tuple[Environments, int]:
+        return seen.trials(RecurrentAttention(env=self.config.env), episodes, seed, purpose)
+
+
 def play(env: str, seed: int, episodes: int) -> Result:
     """The result of so many episodes of random actions; and what is known exactly of them and of the best policy.
 
     Raises:
         UnusableEnvironment: there is no such environment, or a library is missing.
     """
-    from agents.environments import make
-
     began = time.perf_counter()
-    envs = make(env, 1, seed)
-    envs.close()
-    agent = _Uniform(envs.spec, _Settings(env=env, final_episodes=episodes), seed)
+    if env in seen.TASKS:
+        spec = seen.environments(RecurrentAttention(env=env), 1, seed).spec
+        agent: _Uniform = _UniformlySeen(spec, _Settings(env=env), seed)
+    else:
+        from agents.environments import make
+
+        envs = make(env, 1, seed)
+        envs.close()
+        agent = _Uniform(envs.spec, _Settings(env=env), seed)
     scores, worth = evaluate(agent, episodes, seed, "final"), exact(agent)
     return {
         "agent": NAME,
@@ -74,6 +86,6 @@ def play(env: str, seed: int, episodes: int) -> Result:
         "final": {"returns": scores.returns.tolist(), "mean": scores.mean},
         "best": None,
         "evaluations": [],
-        "threshold": envs.spec.threshold,
+        "threshold": agent.spec.threshold,
         "exact": None if worth is None else {"return": worth.uniform, "best": worth.best, "uniform": worth.uniform},
     }

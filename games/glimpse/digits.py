@@ -28,14 +28,23 @@ _FILE = Path(__file__).resolve().parent.parent / "data" / "digits.csv.gz"
 
 
 class Digits(NamedTuple):
-    """The images of a split."""
+    """The images of a split; of these here or others (``games.glimpse.mnist``)."""
 
     images: Array
-    """[N, 8, 8] uint8, 0 to 16."""
+    """[N, 8, 8] uint8, 0 to 16; or others of any side and brightness."""
     labels: Array
     """[N] int64, 0 to 9."""
     numbers: Array
-    """[N] int64: which of the 1,797 they are, ascending."""
+    """[N] int64: which of all images, here 1,797, they are, ascending."""
+    levels: int = LEVELS
+    """How bright the brightest pixel can be."""
+    placements: int = 5
+    """Canvases of each image that is not for training; always the same ones."""
+
+    @property
+    def side(self) -> int:
+        """Pixels."""
+        return int(self.images.shape[1])
 
 
 @cache
@@ -65,6 +74,6 @@ def digits(split: Split) -> Digits:
         chosen += these[begin:end].tolist()
     numbers = np.array(sorted(chosen))
     found = Digits(table[numbers, :-1].reshape(-1, SIDE, SIDE), table[numbers, -1].astype(np.int64), numbers)
-    for array in found:
+    for array in (found.images, found.labels, found.numbers):
         array.flags.writeable = False
     return found

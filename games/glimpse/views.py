@@ -1,13 +1,13 @@
 """Many canvases with a digit each, seen through a retina: look about, and say which digit it is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from games.episodes import Actions
 from games.eyes import RetinaEpisodes
-from games.glimpse.canvases import PLACEMENTS, draw, fixed_seeds
-from games.glimpse.digits import CLASSES, LEVELS, SIDE, Split, digits
+from games.glimpse.canvases import draw, fixed_seeds
+from games.glimpse.digits import CLASSES, Digits, Split, digits
 from rlcore.jit import Array, njit
 from rlcore.retina import DIRECTIONS
 from rlcore.rng import below
@@ -46,6 +46,7 @@ class Glimpses(RetinaEpisodes):
         side: of the canvas; 8 is the bare image.
         pieces, piece: clutter: how many squares of other digits, and how many pixels wide.
         size, scales: of the retina.
+        source: the digits of a split; by default those of ``games.glimpse.digits``.
 
     Raises:
         ValueError: there is no such task.
@@ -63,17 +64,20 @@ class Glimpses(RetinaEpisodes):
         free_eye: bool = True,
         stride: float = 3,
         split: Split = "train",
+        source: Callable[[Split], Digits] = digits,
     ) -> None:
-        if side < SIDE or pieces < 0 or not 1 <= piece <= SIDE or glimpses < 1:
+        self.digits = source(split)
+        least = self.digits.side
+        if side < least or pieces < 0 or not 1 <= piece <= least or glimpses < 1:
             raise ValueError(
                 f"there are no {glimpses} glimpses of a canvas of {side} pixels with {pieces} pieces of {piece}: "
-                f"a glimpse and {SIDE} pixels for the digit are the least, and a piece has 1 to {SIDE} pixels"
+                f"a glimpse and {least} pixels for the digit are the least, and a piece has 1 to {least} pixels"
             )
         num_actions = CLASSES if free_eye else DIRECTIONS + CLASSES
         canvases = np.zeros((max(num, 0), side, side), np.uint8)
-        super().__init__(num, canvases, LEVELS, num_actions, size, scales, free_eye, stride)
-        self.digits, self.pieces, self.piece, self.glimpses = digits(split), pieces, piece, glimpses
-        self._seeds = None if split == "train" else fixed_seeds(split)
+        super().__init__(num, canvases, self.digits.levels, num_actions, size, scales, free_eye, stride)
+        self.pieces, self.piece, self.glimpses = pieces, piece, glimpses
+        self._seeds = None if split == "train" else fixed_seeds(split, self.digits)
         self.which, self.taken = np.zeros(num, np.int64), np.zeros(num, np.int64)
         """[n] int64: the canvas, and how many glimpses have been taken."""
 
@@ -85,7 +89,7 @@ class Glimpses(RetinaEpisodes):
     @property
     def labels(self) -> Array:
         """[n] int64: the right answers."""
-        labels: Array = self.digits.labels[self.which // (1 if self._seeds is None else PLACEMENTS)]
+        labels: Array = self.digits.labels[self.which // (1 if self._seeds is None else self.digits.placements)]
         return labels
 
     def begin(self, chosen: Array) -> None:
@@ -100,7 +104,7 @@ class Glimpses(RetinaEpisodes):
     def _begin(self, chosen: Array) -> None:
         images, which, rng = self.digits.images, self.which, self.rng
         if self._seeds is not None:  # a fixed canvas is drawn by a generator of its own
-            which, rng = which // PLACEMENTS, self._seeds[which]
+            which, rng = which // self.digits.placements, self._seeds[which]
         _draw(images, chosen, which, self.pieces, self.piece, rng, self.canvases)
         self.taken[chosen] = 1
         self.look_anywhere(chosen)
