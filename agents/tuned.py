@@ -63,8 +63,8 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "learning_rate_final": 0.0, **_NORMALISED,
     },
     ("ppo", "MountainCar-v0"): {
-        "steps": 1_000_000, "num_envs": 16, "rollout_steps": 16, "minibatch_size": 64, "gae_lambda": 0.98,
-        **_NORMALISED,
+        "steps": 1_000_000, "num_envs": 16, "rollout_steps": 64, "minibatch_size": 256, "epochs": 10,
+        "gae_lambda": 0.98, "gamma": 0.995, "learning_rate_final": 0.0, **_NORMALISED,
     },
     ("ppo", "LunarLander-v3"): {
         "steps": 1_000_000, "num_envs": 16, "rollout_steps": 1024, "minibatch_size": 64, "gae_lambda": 0.98,
