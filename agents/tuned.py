@@ -48,12 +48,25 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "target_every": 1000, "epsilon_share": 0.1, "epsilon_final": 0.01,
     },
     ("reinforce", "CartPole-v1"): {"steps": 500_000, "learning_rate_final": 0.0},
+    ("reinforce", "Acrobot-v1"): {
+        "steps": 500_000, "episodes": 4, "entropy": 0.01, "learning_rate_final": 0.0, "normalise_advantages": True,
+        "normalise_observations": True,
+    },
     ("reinforce", "rlcore/ShortCorridor-v0"): {
         "hidden": (), "gamma": 1.0, "num_envs": 16, "episodes": 16, "learning_rate": 0.05, "learning_rate_final": 0.0,
         "value_learning_rate": 0.05, "scored_as_drawn": True,
     },
     ("a2c", "CartPole-v1"): {"steps": 500_000, "learning_rate_final": 0.0},
     ("a2c", "Acrobot-v1"): {"steps": 1_000_000, "num_envs": 16, "learning_rate_final": 0.0, **_NORMALISED},
+    ("a2c", "MountainCar-v0"): {"steps": 1_000_000, "num_envs": 16, "learning_rate_final": 0.0, **_NORMALISED},
+    ("a2c", "LunarLander-v3"): {
+        "steps": 1_000_000, "num_envs": 16, "rollout_steps": 16, "gamma": 0.995, "gae_lambda": 0.95, "entropy": 0.01,
+        "optimizer": "adam", "learning_rate": 5e-4, "learning_rate_final": 0.0, "normalise_advantages": True,
+    },
+    ("a2c", "Pendulum-v1"): {
+        "steps": 300_000, "rollout_steps": 16, "gamma": 0.9, "gae_lambda": 0.95, "optimizer": "adam",
+        "learning_rate": 2e-3, "learning_rate_final": 0.0, "normalise_rewards": True,
+    },
     ("ppo", "CartPole-v1"): {
         "steps": 200_000, "rollout_steps": 32, "epochs": 20, "gae_lambda": 0.8, "gamma": 0.98,
         "learning_rate": 1e-3, "learning_rate_final": 0.0, "clip_final": 0.0,
