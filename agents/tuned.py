@@ -59,9 +59,8 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("a2c", "CartPole-v1"): {"steps": 500_000, "learning_rate_final": 0.0},
     ("a2c", "Acrobot-v1"): {"steps": 1_000_000, "num_envs": 16, "learning_rate_final": 0.0, **_NORMALISED},
     ("a2c", "MountainCar-v0"): {"steps": 1_000_000, "num_envs": 16, "learning_rate_final": 0.0, **_NORMALISED},
-    ("a2c", "LunarLander-v3"): {
-        "steps": 1_000_000, "num_envs": 16, "rollout_steps": 16, "gamma": 0.995, "gae_lambda": 0.95, "entropy": 0.01,
-        "optimizer": "adam", "learning_rate": 5e-4, "learning_rate_final": 0.0, "normalise_advantages": True,
+    ("a2c", "LunarLander-v3"): {  # no longer: it gets worse again
+        "steps": 200_000, "gamma": 0.995, "learning_rate": 8.3e-4, "learning_rate_final": 0.0, "entropy": 1e-5,
     },
     ("a2c", "Pendulum-v1"): {
         "steps": 300_000, "rollout_steps": 16, "gamma": 0.9, "gae_lambda": 0.95, "optimizer": "adam",
