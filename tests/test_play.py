@@ -797,6 +797,9 @@ sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], read)))
 """Runs a program in a pseudo-terminal, which SIGUSR1 makes 40 columns wide."""
 
 
+_NOT_A_TERMINALS = ("NO_COLOR", "COLUMNS", "LINES")  # what would be said instead of asking the terminal
+
+
 class Person:
     """Somebody in front of a terminal, whose keys and screen come through a pair of pipes."""
 
@@ -805,7 +808,7 @@ class Person:
         self.process = subprocess.Popen(
             [sys.executable, "-c", AT_A_TERMINAL, sys.executable, "scripts/play.py", *arguments],
             cwd=ROOT,
-            env={name: value for name, value in os.environ.items() if name != "NO_COLOR"} | known,
+            env={name: value for name, value in os.environ.items() if name not in _NOT_A_TERMINALS} | known,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -183,15 +183,15 @@ def test_an_environment_without_an_end_is_broken_off(kind, tmp_path, monkeypatch
 
 @pytest.mark.parametrize("kind", [SARSA, DQN])
 def test_episodes_that_cannot_be_played_again_begin_anew_and_that_is_told(kind, tmp_path) -> None:
-    config = kind(env="tests/ChainEntropy-v0", steps=1_000, num_envs=8, **BRIEF)
+    config = kind(env="tests/ChainEntropy-v0", steps=6_144, num_envs=64, **BRIEF)
     if kind is DQN:
         config = dataclasses.replace(config, learning_starts=100, hidden=(8,))
-    assert train(config, tmp_path, stop=lambda steps: steps > 300) == (None, [])
+    assert train(config, tmp_path, stop=lambda steps: steps > 1_000) == (None, [])
     result, (line,) = train(config, tmp_path)
     number, rest = line.split(" ", 1)
-    assert 0 < int(number) < 8
-    assert rest == "of 8 episodes in progress could not be gone on with and begin anew"
-    assert result["steps"] == 1_000
+    assert 0 < int(number) < 64
+    assert rest == "of 64 episodes in progress could not be gone on with and begin anew"
+    assert result["steps"] == 6_144
 
 
 def test_a_finished_run_goes_on_with_more_steps(whole, tmp_path) -> None:
