@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rlcore.policies import Categorical, Gaussian
+from rlcore.policies import Categorical, Gaussian, make_cell, through_time
 from rlcore.torsos import orthogonal
 
 __all__ = [
@@ -103,19 +103,7 @@ class Core(nn.Module):
         super().__init__()
         self.units = features if kind == "none" else units
         self.parts = {"none": 0, "lstm": 2}.get(kind, 1)
-        self.cell: nn.Module | None = None
-        if kind == "rnn":
-            self.cell = nn.RNN(features, units, nonlinearity="relu")
-        elif kind != "none":
-            self.cell = nn.LSTM(features, units) if kind == "lstm" else nn.GRU(features, units)
-        for name, parameter in self.named_parameters():
-            if "weight" in name:
-                for gate in parameter.detach().view(-1, units, parameter.shape[1]):
-                    nn.init.orthogonal_(gate)
-            else:
-                nn.init.zeros_(parameter)
-        if kind == "lstm":  # Jozefowicz et al. 2015
-            self.get_parameter("cell.bias_ih_l0").data[units : 2 * units] = 1.0
+        self.cell = None if kind == "none" else make_cell(kind, features, units)
 
     @property
     def memory_size(self) -> int:
@@ -133,17 +121,7 @@ class Core(nn.Module):
             return features, memory
         if memory is None:
             memory = features.new_zeros(features.shape[1], self.memory_size)
-        # the cell runs at once over steps in which no episode begins
-        borders = [0] if starts is None else [0, *(starts[1:].any(1).nonzero().flatten() + 1).tolist()]
-        outs = []
-        for first, end in zip(borders, [*borders[1:], len(features)], strict=True):
-            if starts is not None:
-                memory = memory.masked_fill(starts[first][:, None], 0.0)
-            parts = tuple(part.contiguous()[None] for part in memory.chunk(self.parts, 1))
-            out, state = self.cell(features[first:end], parts if self.parts > 1 else parts[0])
-            memory = torch.cat(state if self.parts > 1 else (state,), 2)[0]
-            outs.append(out)
-        return torch.cat(outs), memory
+        return through_time(self.cell, features, starts, memory)
 
 
 class ActionNetwork(nn.Linear):

@@ -18,7 +18,10 @@ from torch import Tensor, nn
 from rlcore.jit import Array
 from rlcore.torsos import Kind, Torso, orthogonal
 
-__all__ = ["ActorCritic", "Categorical", "Cell", "Distribution", "Gaussian", "NumPyPolicy", "Outlook"]
+__all__ = [
+    "ActorCritic", "Categorical", "Cell", "Distribution", "Gaussian", "NumPyPolicy", "Outlook", "make_cell",
+    "through_time",
+]  # fmt: skip
 
 Cell = Literal["none", "lstm", "gru"]
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -134,7 +137,9 @@ class ActorCritic(nn.Module):
                 orthogonal(module, math.sqrt(2.0))
         self.torsos = nn.ModuleList(torsos)
         features = torsos[0].features
-        self.cells = nn.ModuleList(_cell(cell, features, units) for _ in range(count if cell != "none" else 0))
+        self.cells = nn.ModuleList()
+        if cell != "none":
+            self.cells.extend(make_cell(cell, features, units) for _ in range(count))
         width = units if cell != "none" else features
         self.policy_head = orthogonal(nn.Linear(width, num_actions or action_size), 0.01)
         self.value_head = orthogonal(nn.Linear(width, 1), 1.0)
@@ -206,18 +211,7 @@ class ActorCritic(nn.Module):
         inputs = self._see(self.torsos[i], observations)
         if memory is None:
             return inputs, inputs
-        cell, state = self.cells[i], memory.chunk(len(self.cells), 1)[i]
-        # a cell runs at once over steps in which no episode begins
-        borders = [0] if starts is None else [0, *(starts[1:].any(1).nonzero().flatten() + 1).tolist()]
-        outs = []
-        for first, end in zip(borders, [*borders[1:], len(observations)], strict=True):
-            if starts is not None:
-                state = state.masked_fill(starts[first][:, None], 0.0)
-            parts = tuple(part.contiguous()[None] for part in torch.split(state, self.units, 1))
-            out, parts = cell(inputs[first:end], parts if self.cell == "lstm" else parts[0])
-            state = torch.cat(parts, 2)[0] if self.cell == "lstm" else parts[0]
-            outs.append(out)
-        return torch.cat(outs), state
+        return through_time(self.cells[i], inputs, starts, memory.chunk(len(self.cells), 1)[i])
 
 
 class NumPyPolicy:
@@ -264,9 +258,14 @@ class NumPyPolicy:
         return actions
 
 
-def _cell(kind: Cell, features: int, units: int) -> nn.Module:
-    """Orthogonal weights of each gate, no biases but of an LSTM's forget gate: 1 (Jozefowicz et al. 2015)."""
-    cell = nn.LSTM(features, units) if kind == "lstm" else nn.GRU(features, units)
+def make_cell(kind: Literal["rnn", "lstm", "gru"], features: int, units: int) -> nn.RNNBase:
+    """Orthogonal weights of each gate, no biases but of an LSTM's forget gate: 1 (Jozefowicz et al. 2015). An "rnn" has
+    ReLU."""
+    cell: nn.RNNBase
+    if kind == "rnn":
+        cell = nn.RNN(features, units, nonlinearity="relu")
+    else:
+        cell = nn.LSTM(features, units) if kind == "lstm" else nn.GRU(features, units)
     for name, parameter in cell.named_parameters():
         if "weight" in name:
             for gate in parameter.detach().view(-1, units, parameter.shape[1]):
@@ -276,3 +275,25 @@ def _cell(kind: Cell, features: int, units: int) -> nn.Module:
     if isinstance(cell, nn.LSTM):
         cell.get_parameter("bias_ih_l0").data[units : 2 * units] = 1.0
     return cell
+
+
+def through_time(cell: nn.Module, inputs: Tensor, starts: Tensor | None, state: Tensor) -> tuple[Tensor, Tensor]:
+    """What a cell makes of T steps, [T, n, U], and its state after them.
+
+    Args:
+        inputs: [T, n, F].
+        starts: [T, n] bool: where an episode begins with the step, and nothing is remembered; none = nowhere.
+        state: [n, U] before the first step; an LSTM's, [n, 2 U], is its hidden and its cell state.
+    """
+    several = isinstance(cell, nn.LSTM)
+    # it runs at once over steps in which no episode begins
+    borders = [0] if starts is None else [0, *(starts[1:].any(1).nonzero().flatten() + 1).tolist()]
+    outs = []
+    for first, end in zip(borders, [*borders[1:], len(inputs)], strict=True):
+        if starts is not None:
+            state = state.masked_fill(starts[first][:, None], 0.0)
+        parts = tuple(part.contiguous()[None] for part in state.chunk(2 if several else 1, 1))
+        out, after = cell(inputs[first:end], parts if several else parts[0])
+        state = torch.cat(after, 2)[0] if several else after[0]
+        outs.append(out)
+    return torch.cat(outs), state
