@@ -158,6 +158,8 @@ def _contents(folder: Path) -> list[tuple[str, str]]:
     rows = [
         (results.SUMMARY, "what all seeds came to, with settings and versions"),
         ("curves.png", "learning curves as a picture"),
+        ("seed-*/*.png", "what the eye looks at"),
+        ("seed-*/*.gif", "an episode, or some, as a moving picture"),
         ("seed-*", "of each seed: checkpoints, result, metrics, TensorBoard's files"),
     ]
     return [(name, text) for name, text in rows if any(folder.glob(name))]

@@ -161,6 +161,8 @@ class Run:
             ("measure its strength", f"{python} scripts/match.py {options} --engine {folder}"),
             ("see it grow", f"{python} scripts/ratings.py {options}{where}"),
         ]
+        if self.doing == "lessons":
+            steps.insert(0, ("learn more lessons", f"{python} scripts/pretrain.py {options}{where}"))
         if self.game.DISCOUNT > 0.0:  # there is nobody to play against
             return steps[:1]
         if self.game.name in SOLVED:

@@ -449,6 +449,7 @@ def test_the_command_survives_a_kill_and_self_play_goes_on(tmp_path) -> None:
     assert told.returncode == 0, told.stderr
     assert "taught by Stockfish" in told.stdout
     assert "its likeliest move is the lesson's in" in told.stdout
+    assert "scripts/pretrain.py --game chess --run-dir" in told.stdout  # how to go on
     taught = audit(tmp_path / "run", before.ids)
     assert not taught.faults
     assert taught.ids > before.ids
