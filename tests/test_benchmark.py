@@ -41,7 +41,8 @@ def page_of(folder: Path, found: list[Row], quick: bool = False) -> tuple[str, l
 
 
 @pytest.mark.parametrize("row", rows.rows(), ids=" ".join)
-def test_every_row_has_settings_that_make_sense(row) -> None:
+def test_every_row_has_settings_that_make_sense(row, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)  # runs that lie in the clone have settings of their own
     config = row.settings(Path("runs"))
     assert (config.env, config.agent) == (row.env, row.agent.partition("+")[0])
     assert config.folder() == Path("runs") / row.agent / row.env

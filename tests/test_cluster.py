@@ -48,8 +48,8 @@ def test_games_come_home_and_are_learned_from(run):
         assert record.plies["simulations"].max() == 4
     until(run, lambda: run.crew.standing.version >= 2)
     seen = run.log.games
-    until(run, lambda: run.log.games > seen + 200)
-    assert max(record.last_version for record in run.log.records(seen)) >= 1  # new weights reach the players
+    # new weights reach the players, sooner or later
+    until(run, lambda: max((record.last_version for record in run.log.records(seen)), default=0) >= 1)
     standing = run.crew.standing
     assert standing.samples == standing.steps * 32
     assert 0 < standing.positions <= run.log.positions
