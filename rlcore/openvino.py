@@ -12,6 +12,7 @@ activations leave the core's cache, and an answer depends on its own row alone, 
 
 import contextlib
 import copy
+import functools
 import sys
 import threading
 from collections.abc import Callable
@@ -48,6 +49,10 @@ _HEADROOM = 2.0
 longer than those. More is cut off."""
 _NODE = Any
 """An OpenVINO output: the library is only imported where it is used."""
+
+_BUILDING = threading.Lock()
+"""Held while a graph is built or compiled, one at a time: a process with several threads once ended here with a
+segmentation fault (OpenVINO 2026.4; not seen again in 1,400 tries). Inference needs no lock."""
 
 
 class _Published(NamedTuple):
@@ -145,18 +150,21 @@ class OpenVinoEvaluator:
                 if not np.isfinite(list(ranges.values())).all():
                     raise not_finite(version, "on its calibration positions")
                 values = np.minimum(np.rint(values * np.float32(units)), 255).astype(np.uint8)
-            self._shelf.published = _Published(_Graph(fused, self.layout, ranges).model, values, version)
+            with _BUILDING:
+                model = _Graph(fused, self.layout, ranges).model
+            self._shelf.published = _Published(model, values, version)
 
     def _compile(self, published: _Published) -> None:
         """A request of this evaluator's own, which reads ``_planes``. Some 0.05 to 0.2 seconds."""
-        openvino = load_library()
         settings = {
             "NUM_STREAMS": 1,
             "INFERENCE_NUM_THREADS": 1,  # which is the calling one
             "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bfloat16" else "f32",
         }
-        compiled = openvino.Core().compile_model(published.model, "CPU", settings)
+        openvino = load_library()
+        with _BUILDING:
+            compiled = _core().compile_model(published.model, "CPU", settings)
         request = compiled.create_infer_request()
         images = self._planes.reshape(_ROWS, self.layout.rows, self.layout.cols, -1)
         logits, answer = (np.zeros(tuple(output.shape), np.float32) for output in compiled.outputs)
@@ -196,6 +204,13 @@ def load_library() -> Any:
     import openvino
 
     return openvino
+
+
+@functools.cache
+def _core() -> Any:
+    """The process's only ``openvino.Core``, as its documentation recommends: the CPU's plugin is loaded once and stays,
+    also where no compiled graph is left."""
+    return load_library().Core()
 
 
 def _calibrate(
