@@ -1,24 +1,27 @@
 """Players: whatever chooses moves in many games at once.
 
-Network and search, the network alone, random moves, and in games that are solved the best moves.
+Network and search, the network alone, random moves, the most material, and in games that are solved the best moves.
 """
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
+from games.material import material
 from games.solved import exact_scores
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Evaluator, make_batch
 from rlcore.game import Game, History, new_history
-from rlcore.jit import Array
+from rlcore.jit import Array, Row
 from rlcore.rng import below, seed_of
 from rlcore.search import Search
 from rlcore.uct import NODE
 
 __all__ = [
     "SIDE_BY_SIDE",
+    "GreedyPlayer",
     "PerfectPlayer",
     "Player",
     "PolicyPlayer",
@@ -60,6 +63,41 @@ class RandomPlayer:
             count = self.game.legal_actions(history.states[g, history.length[g] - 1], self._legal)
             chosen[i] = self._legal[below(rng, g, count)]
         return chosen
+
+
+class GreedyPlayer:
+    """Wins at once where that is possible, else plays what leaves it the most material; among equals chance decides.
+
+    It sees no further than its own move. For games in ``games.material.VALUES``.
+    """
+
+    def __init__(self, game: Game) -> None:
+        self.game = game
+        self.name = "the most material after one move"
+        self._legal = np.zeros(game.MAX_LEGAL, np.uint16)
+        self._replies = np.zeros(game.MAX_LEGAL, np.uint16)
+
+    def act(self, history: History, games: Array, rng: Array) -> Array:
+        """See ``Player``."""
+        chosen = np.zeros(len(games), np.uint16)
+        for i, g in enumerate(games):
+            state = history.states[g, history.length[g] - 1]
+            actions = self._legal[: self.game.legal_actions(state, self._legal)]
+            worths = np.array([self._worth(state, action) for action in actions])
+            best = np.flatnonzero(worths == worths.max())
+            chosen[i] = actions[best[below(rng, g, len(best))]]
+        return chosen
+
+    def _worth(self, state: Row, action: int) -> float:
+        """Of a move: the material that it leaves, for whoever plays it."""
+        after = state.copy()
+        self.game.apply(after, action)
+        replies = self.game.legal_actions(after, self._replies)
+        if replies == 0:
+            _, value = self.game.outcome(after, 0, 0, 0, _MOST_PLIES)
+            if value < 0:
+                return math.inf
+        return -float(material(self.game, after))
 
 
 class SearchPlayer:

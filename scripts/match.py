@@ -21,7 +21,8 @@ class Settings:
     game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "chess"
     """The game."""
     engine: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="ENGINE")] = ()
-    """Given twice: a run, a checkpoint's folder, a weights file, 'untrained' (the search without a network), 'random',
+    """Given twice: a run, a checkpoint's folder, a weights file, 'taught' or 'zero' (networks that come with rlcore),
+    'untrained' (the search without a network), 'random', 'greedy' (the most material after one move),
     'rollouts' (plain tree search, a thousand random games a move), 'perfect' (solved games; early moves of connect four
     take minutes), or any program that speaks UCI (chess) or USI (shogi), with arguments and options:
     'cmd:stockfish,Skill Level=0,Hash=16'. Default: runs/<game>, then random."""

@@ -22,8 +22,9 @@ class Settings:
     engine: Annotated[
         tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(aliases=["--run-dir"], metavar="ENGINE")
     ] = ()
-    """A run, a checkpoint's folder, a weights file, 'untrained' (the search without a network), 'random', or in solved
-    games 'perfect'. Default: runs/<game>. With --side none it may be given twice."""
+    """A run, a checkpoint's folder, a weights file, 'taught' or 'zero' (networks that come with rlcore), 'untrained'
+    (the search without a network), 'random', or in solved games 'perfect'. Default: runs/<game>, where nothing is
+    trained 'taught'. With --side none it may be given twice."""
     level: Annotated[str, tyro.conf.arg(aliases=["--simulations"], metavar="N|Ns")] = "200"
     """How much the engine searches a move: 800 simulations, or 2s for about two seconds."""
     clock: Annotated[str, tyro.conf.arg(metavar="5+3|10/30")] = ""

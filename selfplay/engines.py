@@ -1,21 +1,24 @@
-"""Engines by name, as a command line gives them: a run, a checkpoint, a weights file, or one of ``NAMED``.
+"""Engines by name, as a command line gives them: a run, a checkpoint, a weights file, one of ``NAMED`` or ``SHIPPED``.
 
 torch is imported where a network is loaded: the other engines start in a third of the time.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from agents.players import PerfectPlayer, Player, RandomPlayer, RolloutPlayer, SearchPlayer
+from agents.players import GreedyPlayer, PerfectPlayer, Player, RandomPlayer, RolloutPlayer, SearchPlayer
+from games.material import VALUES
 from games.solved import SOLVED
 from rlcore import checkpoint
 from rlcore.checkpoint import Checkpoint, CheckpointError
 from rlcore.config import SearchConfig
 from rlcore.evaluators import Uniform
 from rlcore.game import Game
+from selfplay import shipped
 from selfplay.config import Config, ConfigError, parse_config
+from selfplay.shipped import SHIPPED
 
 if TYPE_CHECKING:
     from rlcore.networks import ResNet
@@ -34,6 +37,7 @@ __all__ = [
 NAMED = {
     "untrained": "the search without a network",
     "random": "uniformly random moves",
+    "greedy": "the move that leaves the most material",
     "rollouts": "plain tree search with 1,000 random games a move",
     "perfect": "the best moves of a solved game",
 }
@@ -42,7 +46,7 @@ NAMED = {
 PROGRAM = "cmd:"
 """What the name of an outside program begins with; only matches take those."""
 
-_NAMES = " or ".join(map(repr, NAMED))
+_NAMES = " or ".join(map(repr, [*NAMED, *SHIPPED]))
 UNTRAINED_SEARCH = SearchConfig(simulations=200, considered=64, interior="gumbel")
 _MOST_SIMULATIONS = 100_000
 _BATCH = 16
@@ -66,11 +70,19 @@ class TrainedNetwork(NamedTuple):
     """Where it comes from and how long it has learnt, for people to read."""
 
 
-def default_engine(game: Game, tell: Callable[[str], None]) -> str:
-    """The usual run of a game; "untrained" where it holds no checkpoint yet, which ``tell`` is called to say."""
-    folder = Path("runs") / game.name
-    if any((folder / "checkpoints").glob("[0-9]*")):
-        return str(folder)
+def default_engine(game: Game, tell: Callable[[str], None], places: Iterable[Path] = (Path(),)) -> str:
+    """The usual run of a game, in the first of these places that has one; else the network that is shipped for it; else
+    "untrained". ``tell`` is called with a line that says so, where it is not a run."""
+    for place in places:
+        folder = place / "runs" / game.name
+        if any((folder / "checkpoints").glob("[0-9]*")):
+            return str(folder)
+    for kind in SHIPPED:
+        path = shipped.find(game, kind)
+        if path is not None:
+            card = shipped.card(path)
+            tell(f"Nothing is trained in {folder} yet, so this is {SHIPPED[kind].partition(' (')[0]}: see {card}.")
+            return kind
     tell(f"Nothing is trained in {folder} yet, so this is the search without a network: it knows only the rules.")
     return "untrained"
 
@@ -79,24 +91,32 @@ def load_network(game: Game, path: Path, warn: Callable[[str], None] | None = No
     """The network of a weights file, of a run directory (its newest intact checkpoint) or of a checkpoint's own folder.
 
     Args:
+        path: or, as a path, a name in ``SHIPPED``.
         warn: called with one line for each damaged checkpoint that was passed over.
 
     Raises:
         EngineError: there is none, it is damaged, or it is for another game.
     """
+    name = str(path)
+    if name in SHIPPED:
+        found = shipped.find(game, name)
+        if found is None:
+            raise EngineError(f"no {name!r} network of {game.name} comes with rlcore; train one, or name another")
+        path, name = found, f"rlcore's network {found.stem}"
     try:
         if path.is_file():
             from selfplay import weights
 
             network, config, about = weights.load(game, path)
             steps = about.steps
+            name += f", {about.taught}," if about.taught else ""
         else:
             network, config, steps = _load_checkpoint(game, path, warn)
     except (CheckpointError, ConfigError) as error:
         raise EngineError(str(error)) from None
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise EngineError(f"the checkpoint in {path} is not one of a self-play run of this version") from error
-    return TrainedNetwork(network.eval(), config, f"{path} at {steps:,} steps")
+    return TrainedNetwork(network.eval(), config, f"{name} at {steps:,} steps")
 
 
 def _load_checkpoint(game: Game, path: Path, warn: Callable[[str], None] | None) -> tuple["ResNet", Config, int]:
@@ -133,7 +153,7 @@ def make_player(
     """A player of up to ``num_games`` games at a time; its random choices come from the generators it is given.
 
     Args:
-        text: a run directory, a checkpoint's folder, a weights file, or one of ``NAMED``.
+        text: a run directory, a checkpoint's folder, a weights file, or one of ``NAMED`` or ``SHIPPED``.
         simulations: a move; none = as many as the run was trained with, 200 for the untrained. Other settings of the
             search are the run's, but for the leaves that few games search at a time. Engines that are neither take no
             notice: they stay what they are.
@@ -144,6 +164,10 @@ def make_player(
     """
     if text == "random":
         return RandomPlayer(game)
+    if text == "greedy":
+        if game.name not in VALUES:
+            raise EngineError(f"material is nothing to go by in {game.name}, only in {' and '.join(VALUES)}")
+        return GreedyPlayer(game)
     if text == "rollouts":
         return RolloutPlayer(game)
     if text == "perfect":

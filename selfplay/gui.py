@@ -31,8 +31,9 @@ class Settings:
     """The engine for GUIs, at standard input and output. A client sets everything else by its options."""
 
     weights: str = AUTODISCOVER
-    """What the option WeightsFile begins with: a weights file, the folder of a run or a checkpoint, or 'untrained' (the
-    search without a network). Default: runs/<game>, in this folder or in the clone's."""
+    """What the option WeightsFile begins with: a weights file, the folder of a run or a checkpoint, 'taught' or 'zero'
+    (networks that come with rlcore) or 'untrained' (the search without a network). Default: runs/<game>, in this folder
+    or in the clone's; where nothing is trained, 'taught'."""
     log: str = ""
     """A file that all lines from and to the client are appended to."""
 
@@ -72,12 +73,12 @@ def load_brain(game: "Game", weights: str, tell: Callable[[str], None]) -> "Brai
     Raises:
         EngineError: there are no such weights, they are damaged, or they are for another game.
     """
-    if weights == AUTODISCOVER:
-        weights = _newest_run(game, tell)
     from agents.engine.thinker import Brain
     from rlcore.evaluators import Uniform
     from selfplay import engines
 
+    if weights == AUTODISCOVER:
+        weights = engines.default_engine(game, tell, (Path(), _CLONE))
     if weights == UNTRAINED:
         search = dataclasses.replace(engines.UNTRAINED_SEARCH, leaves=_LEAVES)
         return Brain("the search without a network", Uniform(), search, planes_history=1)
@@ -87,12 +88,3 @@ def load_brain(game: "Game", weights: str, tell: Callable[[str], None]) -> "Brai
     search = dataclasses.replace(config.search, leaves=_LEAVES)
     evaluator = network_evaluator(game, dataclasses.replace(config, device="auto"), network, _LEAVES)
     return Brain(name, evaluator, search, config.history)
-
-
-def _newest_run(game: "Game", tell: Callable[[str], None]) -> str:
-    """The usual run of the game, in this folder or in the clone's; ``UNTRAINED`` where there is none."""
-    for folder in (Path("runs") / game.name, _CLONE / "runs" / game.name):
-        if any((folder / "checkpoints").glob("[0-9]*")):
-            return str(folder)
-    tell(f"nothing is trained in {folder} yet")
-    return UNTRAINED

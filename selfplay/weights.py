@@ -5,8 +5,11 @@ text only, so that a stranger's file runs no code. The file is whole or absent, 
 
     weights    SHA-256 of the tensors' bytes: the same for the same weights, whatever is said about them
     sha256     of the whole file, with sixty-four zeros in the place of this number
+
+Matrices may be stored in bfloat16, half as large; what is loaded is float32 in any case.
 """
 
+import copy
 import hashlib
 import io
 import json
@@ -47,21 +50,35 @@ class About(NamedTuple):
     """Of training."""
     weights: str = ""
     """The network's ``fingerprint``; ``save`` finds it out by itself."""
+    taught: str = ""
+    """By whom, such as "taught by Stockfish 15.1"; empty = by its own games alone."""
 
 
-def save(path: Path, network: "ResNet", config: Config, about: About) -> None:
+def save(path: Path, network: "ResNet", config: Config, about: About, small: bool = False) -> None:
     """Write a weights file, whole or not at all; an older one of that name gives way.
+
+    Args:
+        small: round matrices and kernels to bfloat16, which has 8 significant bits.
 
     Raises:
         TensorError: a weight is not finite.
         OSError: the disk refused.
     """
-    write_whole(path, _encode(network, config, about))
+    if small:
+        network = copy.deepcopy(network)
+        for parameter in network.parameters():
+            parameter.data = _rounded(parameter.data).float()
+    write_whole(path, _encode(network, config, about, small))
 
 
-def _encode(network: "ResNet", config: Config, about: About) -> bytes:
+def _rounded(value: torch.Tensor) -> torch.Tensor:
+    """What has more than one dimension in bfloat16, all else as it is."""
+    return value.bfloat16() if value.ndim > 1 and value.dtype == torch.float32 else value
+
+
+def _encode(network: "ResNet", config: Config, about: About, small: bool) -> bytes:
     """The bytes of the file."""
-    tensors = network.state_dict()
+    tensors = {name: _rounded(value) if small else value for name, value in network.state_dict().items()}
     known = json.dumps(about._replace(weights=fingerprint(network))._asdict())
     metadata = {"format": FORMAT, "game": config.game, "config": config.to_json(), "about": known, "sha256": _BLANK}
     data = write_tensors(tensors, metadata)
@@ -146,7 +163,8 @@ def _config(path: Path, metadata: dict[str, str]) -> Config:
 def _about(path: Path, metadata: dict[str, str]) -> About:
     try:
         values = json.loads(metadata["about"])
-        return About(int(values["steps"]), int(values["positions"]), float(values["minutes"]), str(values["weights"]))
+        figures = int(values["steps"]), int(values["positions"]), float(values["minutes"])
+        return About(*figures, str(values["weights"]), str(values.get("taught", "")))
     except (KeyError, TypeError, ValueError):
         raise WeightsError(f"{path} does not say how long it was trained") from None
 
@@ -159,7 +177,8 @@ def _network(path: Path, game: Game, config: Config, tensors: Tensors) -> "ResNe
     with torch.device("meta"):  # no memory is taken for what the file may only claim
         network = new_network(game, config)
     wanted = {name: (value.shape, value.dtype) for name, value in network.state_dict().items()}
-    if wanted != {name: (value.shape, value.dtype) for name, value in tensors.items()}:
+    wide = {name: value.float() if value.dtype == torch.bfloat16 else value for name, value in tensors.items()}
+    if wanted != {name: (value.shape, value.dtype) for name, value in wide.items()}:
         raise wrong
-    network.load_state_dict(tensors, assign=True)
+    network.load_state_dict(wide, assign=True)
     return network.eval()

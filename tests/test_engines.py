@@ -13,6 +13,7 @@ from agents.engine.board import Board
 from agents.players import PerfectPlayer, RolloutPlayer
 from games.solved import SOLVED
 from rlcore import checkpoint
+from selfplay import shipped
 from selfplay.engines import NAMED, EngineError, default_engine, load_network, make_player
 
 
@@ -159,6 +160,11 @@ def test_perfect_play_by_name_is_for_solved_games_only() -> None:
             assert str(caught.value) == said
 
 
+def test_the_greedy_engine_is_for_games_with_material_only() -> None:
+    with pytest.raises(EngineError, match="material is nothing to go by in tic_tac_toe, only in chess and shogi"):
+        make_player(games.load("tic_tac_toe"), "greedy", 1)
+
+
 @pytest.mark.parametrize("text", ["rollouts", "perfect"])
 def test_engines_that_are_what_they_are_take_no_notice_of_simulations(text: str) -> None:
     game = games.load("tic_tac_toe")
@@ -169,14 +175,15 @@ def test_engines_that_are_what_they_are_take_no_notice_of_simulations(text: str)
 
 def test_every_engine_that_has_a_name_can_be_had_by_it() -> None:
     for text in NAMED:
-        player = make_player(games.load("tic_tac_toe"), text, 1)
-        board = Board(games.load("tic_tac_toe"))
+        game = games.load("chess" if text == "greedy" else "tic_tac_toe")
+        player, board = make_player(game, text, 1), Board(game)
         assert player.act(board.history, board.games, np.array([1], np.uint64))[0] in board.legal
 
 
 def test_the_usual_engine_is_the_run_once_it_has_a_checkpoint(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     lines: list[str] = []
+    monkeypatch.setattr(shipped, "NETS", tmp_path)
     assert default_engine(CHESS, lines.append) == "untrained"
     assert len(lines) == 1
     assert "without a network" in lines[0]

@@ -1,12 +1,15 @@
-"""Players: the policy alone, perfect play, plain tree search with random games; the positions they are asked about."""
+"""Players: the policy alone, the most material, perfect play, plain tree search; the positions they are asked about."""
 
+import chess
 import game_help
 import numpy as np
 import pytest
 
 import games
 from agents import players
-from agents.players import PerfectPlayer, PolicyPlayer, RandomPlayer, RolloutPlayer, answers
+from agents.engine.board import Board
+from agents.players import GreedyPlayer, PerfectPlayer, PolicyPlayer, RandomPlayer, RolloutPlayer, answers
+from games.material import material
 from games.solved import NotSolved, sample
 from rlcore.game import new_history
 from rlcore.rng import seed_of
@@ -14,6 +17,7 @@ from rlcore.rng import seed_of
 TIC_TAC_TOE = games.load("tic_tac_toe")
 CONNECT_FOUR = games.load("connect_four")
 CHESS = games.load("chess")
+SHOGI = games.load("shogi")
 
 CHESS_POSITIONS = (
     "startpos",
@@ -245,3 +249,49 @@ def test_progress_is_told_as_answers_come():
     states = game_help.positions(TIC_TAC_TOE, *["startpos"] * 150)
     answers(TIC_TAC_TOE, RandomPlayer(TIC_TAC_TOE), states, 1, told.append)
     assert told == [64, 128, 150]
+
+
+# --- the most material -----------------------------------------------------------------------------------------------
+
+CHESS_WORTH = {chess.PAWN: 1, chess.KNIGHT: 3, chess.BISHOP: 3, chess.ROOK: 5, chess.QUEEN: 9, chess.KING: 0}
+
+
+def greedy_moves(game, start: str) -> set[str]:
+    """All that the greedy player plays in a position."""
+    board, player = Board(game, start), GreedyPlayer(game)
+    chosen = {int(player.act(board.history, board.games, np.array([i], np.uint64))[0]) for i in range(1, 200)}
+    return {game.to_text(board.state, action) for action in chosen}
+
+
+@pytest.mark.parametrize("fen", CHESS_POSITIONS[1:6])
+def test_greedy_moves_leave_the_most_material_by_python_chess(fen: str) -> None:
+    board = chess.Board(fen)
+
+    def worth(move: chess.Move) -> int:
+        board.push(move)
+        pieces = board.piece_map().values()
+        found = sum(CHESS_WORTH[piece.piece_type] * (1 if piece.color != board.turn else -1) for piece in pieces)
+        is_mate = board.is_checkmate()
+        board.pop()
+        return 1000 if is_mate else found
+
+    worths = {move.uci(): worth(move) for move in board.legal_moves}
+    best = max(worths.values())
+    assert greedy_moves(CHESS, fen) == {move for move, found in worths.items() if found == best}
+
+
+def test_the_greedy_player_mates_where_it_could_take_a_queen() -> None:
+    assert greedy_moves(CHESS, "6k1/5ppp/8/q7/1P6/8/8/4R2K w - - 0 1") == {"e1e8"}
+
+
+def test_the_greedy_player_counts_shogi_pieces_in_hand_and_promoted() -> None:
+    state = np.zeros(1, SHOGI.STATE)[0]
+    SHOGI.read(state, "4k4/9/9/9/9/9/9/9/4K4 b R2b3p 1")
+    assert material(SHOGI, state) == 10 - 2 * 8 - 3
+    SHOGI.read(state, "4k4/9/4+P4/9/9/+r8/9/9/4K4 w - 1")
+    assert material(SHOGI, state) == 12 - 7
+    assert greedy_moves(SHOGI, "4k4/9/9/2p1r4/3S5/9/9/9/4K4 b - 1") == {"6e5d"}  # worth a rook less and one in hand
+
+
+def test_the_greedy_player_mates_in_shogi() -> None:
+    assert greedy_moves(SHOGI, "4k4/9/4P4/9/8r/9/9/9/4K3L b G 1") == {"G*5b"}

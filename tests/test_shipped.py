@@ -1,0 +1,116 @@
+"""Networks that come with rlcore: how a run's becomes one, who plays with it, and that those in the tree are whole."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from engine_help import ROOT, make_run
+
+import games
+from selfplay import gui, shipped, weights
+from selfplay.engines import EngineError, default_engine, load_network
+from selfplay.weights import About
+
+GAME = games.load("tic_tac_toe")
+FILES = sorted(shipped.NETS.glob("*.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory) -> Path:
+    """A weights file, as a run leaves it."""
+    run = make_run(tmp_path_factory.mktemp("run"), game="tic_tac_toe")
+    path = run.folder / "given.safetensors"
+    weights.save(path, run.crew.trainer.learner.average, run.config, About(1234, 56789, 3.5))
+    return path
+
+
+@pytest.fixture
+def nets(monkeypatch, tmp_path) -> Path:
+    """An empty place for networks that ship."""
+    monkeypatch.setattr(shipped, "NETS", tmp_path / "nets")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "nets"
+
+
+def test_a_network_that_ships_is_rounded_to_bfloat16_and_says_who_taught_it(given, nets) -> None:
+    path = shipped.ship(GAME, given, "taught", "a friend")
+    assert path == nets / "tic_tac_toe-taught.safetensors"
+    network, config, about = weights.load(GAME, path)
+    before, config_before, about_before = weights.load(GAME, given)
+    assert config == config_before
+    assert about == about_before._replace(taught="taught by a friend", weights=weights.fingerprint(network))
+    assert path.stat().st_size < 0.7 * given.stat().st_size
+    for (name, value), old in zip(network.state_dict().items(), before.state_dict().values(), strict=True):
+        assert value.dtype == old.dtype, name
+        if value.ndim > 1:
+            assert torch.equal(value, old.bfloat16().float()), name
+        else:
+            assert torch.equal(value, old), name
+
+
+def test_it_is_loaded_by_its_name_and_says_what_it_is(given, nets) -> None:
+    with pytest.raises(EngineError, match="no 'taught' network of tic_tac_toe comes with rlcore"):
+        load_network(GAME, Path("taught"))
+    shipped.ship(GAME, given, "taught", "a friend")
+    found = load_network(GAME, Path("taught"))
+    assert found.name == "rlcore's network tic_tac_toe-taught, taught by a friend, at 1,234 steps"
+    with pytest.raises(EngineError, match="no 'zero' network"):
+        load_network(GAME, Path("zero"))
+
+
+def test_it_plays_where_nothing_is_trained(given, nets) -> None:
+    lines: list[str] = []
+    assert default_engine(GAME, lines.append) == "untrained"
+    assert "without a network" in lines.pop()
+    shipped.ship(GAME, given, "zero", "")
+    assert default_engine(GAME, lines.append) == "zero"
+    assert "tic_tac_toe-zero.md" in lines.pop()
+    shipped.ship(GAME, given, "taught", "a friend")
+    assert default_engine(GAME, lines.append) == "taught"  # the stronger one
+    assert "taught by another engine: see" in lines.pop()
+    assert gui.load_brain(GAME, "zero", lines.append).name == "rlcore's network tic_tac_toe-zero at 1,234 steps"
+    make_run(nets.parent / "runs" / "tic_tac_toe", game="tic_tac_toe")
+    assert default_engine(GAME, lines.append) == str(Path("runs/tic_tac_toe"))
+    assert lines == []
+
+
+def test_a_gui_looks_for_runs_in_its_own_folder_then_in_the_clone(given, nets, monkeypatch) -> None:
+    shipped.ship(GAME, given, "taught", "a friend")
+    monkeypatch.setattr(gui, "_CLONE", nets.parent / "clone")
+    lines: list[str] = []
+    assert "taught by a friend" in gui.load_brain(GAME, "<autodiscover>", lines.append).name
+    assert str(Path("clone/runs/tic_tac_toe")) in lines.pop()
+    make_run(nets.parent / "clone" / "runs" / "tic_tac_toe", game="tic_tac_toe")
+    assert "clone" in gui.load_brain(GAME, "<autodiscover>", lines.append).name
+    assert lines == []
+
+
+def test_the_command_says_what_is_missing(given, tmp_path) -> None:
+    def ship(*flags: str) -> str:
+        command = [sys.executable, ROOT / "scripts" / "ship.py", "--game", "tic_tac_toe", *flags]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        return done.stderr
+
+    assert "needs --by" in ship("--weights", str(given))
+    assert "nobody to name" in ship("--weights", str(given), "--kind", "zero", "--by", "a friend")
+    assert "cannot be read" in ship("--weights", "nowhere", "--kind", "zero")
+    assert "was trained for tic_tac_toe" in ship("--weights", str(given), "--game", "chess", "--by", "a friend")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_network_in_the_tree_is_whole_small_and_has_a_card(path: Path) -> None:
+    name, _, kind = path.stem.rpartition("-")
+    game = games.load(name)
+    assert shipped.find(game, kind) == path
+    assert path.stat().st_size <= 10_000_000
+    _, _, about = weights.load(game, path)  # which verifies every byte
+    assert bool(about.taught) == (kind == "taught")
+    text = shipped.card(path).read_text()
+    assert about.weights in text
+    assert f"{about.steps:,} gradient steps" in text
+    for heading in ("Data", "Commands", "Machine and time", "Strength", "Weaknesses"):
+        assert re.search(rf"^## {heading}$", text, re.MULTILINE), heading
