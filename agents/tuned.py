@@ -139,13 +139,14 @@ _CONTROLS: dict[str, dict[str, Any]] = {
     "full-conv": {"control": "full-conv"},
     "logistic": {"control": "logistic"},
 }
-_GLIMPSES = {"digits-centred": 4, "digits-translated": 6, "digits-cluttered": 6, "catch-12": 1, "catch-24": 1}
-for _env, _glimpses in _GLIMPSES.items():  # who sees a digit whole takes one step, not so many: as many digits for all
+_SHARES = {"digits-centred": 4, "digits-translated": 6, "digits-cluttered": 6, "catch-12": 4, "catch-24": 4}
+"""Who sees a digit whole takes one step, not so many: as many digits for all. Catch seen whole needs a quarter."""
+for _env, _share in _SHARES.items():
     _settings = TUNED["recurrent-attention", _env]
     for _name, _control in _CONTROLS.items():
         if _name == "logistic" and _env.startswith("catch"):
             continue
-        _steps = _settings["steps"] // (_glimpses if "control" in _control else 1)
+        _steps = _settings["steps"] // (_share if "control" in _control else 1)
         TUNED[f"recurrent-attention+{_name}", _env] = _settings | _control | {"steps": _steps}
 
 

@@ -46,7 +46,8 @@ def test_every_row_has_settings_that_make_sense(row, tmp_path, monkeypatch) -> N
     config = row.settings(Path("runs"))
     assert (config.env, config.agent) == (row.env, row.agent.partition("+")[0])
     assert config.folder() == Path("runs") / row.agent / row.env
-    assert rows.command(row) == f"python scripts/train.py {row.agent} --env {row.env} --seeds 5"
+    seeds = 3 if row.env.startswith("catch-") else 5
+    assert rows.command(row) == f"python scripts/train.py {row.agent} --env {row.env} --seeds {seeds}"
     repeated = starting_point(row.agent, ["--env", row.env])  # what that command trains
     assert logs.differences({"settings": json.loads(repeated.to_json())}, config) == []
 
@@ -300,7 +301,7 @@ def test_what_has_been_trained_is_not_trained_again(tmp_path, capfd) -> None:
     ("words", "says"),
     [
         (["--agents", "nobody"], "no agent is called nobody"),
-        (["--seeds", "0"], "--seeds must be at least 1"),
+        (["--seeds", "-1"], "--seeds, --seed and --jobs must be at least 0"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(words, says) -> None:

@@ -38,7 +38,6 @@ from rlcore.statistics import COVERAGE
 
 __all__ = ["Place", "report"]
 
-_SEEDS = 5
 _RANDOM = "random"
 _MOST_EVALUATING = 0.10
 """The share of training that evaluations may cost."""
@@ -61,7 +60,7 @@ def report(place: Place, rows: Sequence[Row], quick: bool = False, draw: bool = 
     place.page.parent.mkdir(parents=True, exist_ok=True)
     place.logs.mkdir(parents=True, exist_ok=True)
     entries, problems = _entries(place, rows, quick)
-    missing = _missing(entries, 1 if quick else _SEEDS)
+    missing = _missing(entries, quick)
     if VARIANCE in rows and not quick and not logs.variance_file(place.logs, VARIANCE.env).exists():
         missing.append(f"the variance of {VARIANCE.agent}'s gradient on {VARIANCE.env}")
     blocks = [*_beginning(entries, quick), *_overview(place, entries)]
@@ -120,7 +119,8 @@ def _beginning(entries: Sequence[Entry], quick: bool) -> list[Block]:
 
 
 _METHOD = (
-    "Each agent was trained with seeds 0 to 4, a process with one thread each; its settings, in `agents/tuned.py`, "
+    "Each agent was trained with seeds 0 to 4 (in Catch through a retina, 0 to 2), a process with one thread each; its "
+    "settings, in `agents/tuned.py`, "
     "were chosen on seeds from 100 on. Three figures are kept apart, all mean returns of an episode. **final**: of the "
     "final parameters, greedy (or mean) actions (drawn ones where the setting `scored_as_drawn` is on), "
     "100 fresh episodes (the recurrent attention model: digits, each canvas of the test split once; Catch, 2,000): "
@@ -319,14 +319,15 @@ def _provenance(entries: Sequence[Entry]) -> list[Block]:
     return [*blocks, Heading(2, "Published scores"), *(Text(f"**{name}**: {text}.") for name, text in SOURCES.items())]
 
 
-def _missing(entries: Sequence[Entry], seeds: int) -> list[str]:
+def _missing(entries: Sequence[Entry], quick: bool) -> list[str]:
     """Rows that are not there or not whole, and goals that have no row at all."""
     lines = []
     for entry in entries:
+        seeds = 1 if quick else entry.row.seeds
         if len(entry.results) < seeds:
             lines.append(f"{entry.row.agent} on {entry.row.env}: {len(entry.results)} of {seeds} seeds")
     known = {entry.row for entry in entries}
-    if seeds > 1:
+    if not quick:
         lines += [f"{g.agent} on {g.env}: no tuned settings yet" for g in GOALS if Row(g.agent, g.env) not in known]
     return lines
 

@@ -17,6 +17,8 @@ QUICK = (("q-learning", "FrozenLake-v1"), ("dqn", "CartPole-v1"), ("a2c", "CartP
 """What --quick tries, as far as it is there."""
 _QUICK_STEPS = {"q-learning": 50_000}
 _FEW_STEPS = 8_000
+_SEEDS = {"catch-12": 3, "catch-24": 3}
+"""Where it is not five: a seed of these takes millions of steps."""
 
 
 class Row(NamedTuple):
@@ -29,10 +31,16 @@ class Row(NamedTuple):
         """Where its run, or its logs, lie."""
         return root / self.agent / self.env.replace(":", "/")
 
-    def settings(self, runs: Path, seeds: int = 5, seed: int = 0, quick: bool = False) -> Training:
-        """What is trained; with less of everything where it need only be quick."""
+    @property
+    def seeds(self) -> int:
+        """How many it is to have."""
+        return _SEEDS.get(self.env, 5)
+
+    def settings(self, runs: Path, seeds: int = 0, seed: int = 0, quick: bool = False) -> Training:
+        """What is trained; with less of everything where it need only be quick. No seeds = as many as it is to have."""
         start = tuned(self.agent, self.env)
-        changes: dict[str, Any] = {"run_dir": self.folder(runs), "seeds": seeds, "seed": seed, "tensorboard": False}
+        changes: dict[str, Any] = {"run_dir": self.folder(runs), "seeds": seeds or self.seeds, "seed": seed}
+        changes["tensorboard"] = False
         if quick:
             changes["steps"] = min(start.steps, _QUICK_STEPS.get(self.agent, _FEW_STEPS))
             changes |= {"evaluations": 5, "evaluation_episodes": 5, "final_episodes": 20}
@@ -72,6 +80,6 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return not patterns or any(fnmatch(name, pattern) for pattern in patterns)
 
 
-def command(row: Row, seeds: int = 5) -> str:
-    """What repeats a row, by itself."""
-    return shlex.join(["python", "scripts/train.py", row.agent, "--env", row.env, "--seeds", str(seeds)])
+def command(row: Row, seeds: int = 0) -> str:
+    """What repeats a row, by itself; no seeds = as many as it is to have."""
+    return shlex.join(["python", "scripts/train.py", row.agent, "--env", row.env, "--seeds", str(seeds or row.seeds)])

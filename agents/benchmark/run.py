@@ -28,7 +28,8 @@ class Benchmark:
     rows: Sequence[Row]
     runs: Path
     logs: Path
-    seeds: int = 5
+    seeds: int = 0
+    """Of each row; 0 = as many as it is to have."""
     seed: int = 0
     jobs: int = 0
     """At the same time; 0 = one a core."""
