@@ -5,6 +5,7 @@
     shogi/    shogi with complete rules, AlphaZero's planes; SFEN, USI, CSA, KIF, Japanese and Western names of moves
     grid      what the text of the next two has in common
     tic_tac_toe, connect_four    small games whose perfect play is known, in a file each
+    material  what pieces are worth
     solved    the exact scores of their moves, by tic_tac_toe_solver and connect_four_solver
     grid_world/    a game for one; and grid worlds as Gymnasium environments
 

@@ -18,6 +18,7 @@ In the order of dependence:
     arena           matches of our own players side by side, scores with intervals
     strength        a network against opponents that never change
     regret          where one player walks alone: walks beside shortest paths
+    shipped         networks that come with rlcore, in nets/
     engines         a run, a checkpoint, "untrained", "random" ... as players
     exact           moves of a solved game, judged by exact scores
     evaluate        how near an engine is to perfect play; the same while it trains
@@ -31,6 +32,7 @@ In the order of dependence:
     source          the threads that lessons come from
     exam            how near a network is to lessons that it has not seen
     run             a run's folder, what is counted there, and going on after a kill
+    kept            a run in one small file
     loop            rounds until the time is up, and the end
     taught          the crew that learns from lessons
     audit           the books of a run: what must hold of its folder, whatever died

@@ -6,6 +6,7 @@ logs        what is kept of a seed: small enough for a repository
 uniform     random actions, for the row that says what is easy
 goals       what was asked for
 published   scores that others have published
+notes       what was found out while settings were looked for
 page        headings, tables and pictures as Markdown and as HTML
 report      all logs as a page
 """

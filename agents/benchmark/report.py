@@ -15,6 +15,7 @@ from agents import results as figures
 from agents import variance
 from agents.benchmark import logs, pictures
 from agents.benchmark.goals import GOALS, judged
+from agents.benchmark.notes import NOTES
 from agents.benchmark.page import Block, Code, Heading, Picture, Table, Text, to_html, to_markdown
 from agents.benchmark.published import PUBLISHED, SOURCES
 from agents.benchmark.rows import VARIANCE, Row, command
@@ -178,6 +179,8 @@ def _environment(place: Place, env: str, entries: Sequence[Entry]) -> list[Block
     plain = [entry for entry in there if "+" not in entry.row.agent]
     variants = [entry for entry in there if "+" in entry.row.agent]
     blocks: list[Block] = [Heading(2, env)]
+    if there and env in NOTES:
+        blocks.append(Text(NOTES[env]))
     if plain:
         blocks += [table_of(place, env, plain), *everywhere(plain), _picture(place, env, plain)]
     if len(plain) > 1:
