@@ -10,6 +10,7 @@ import tyro
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from agents.engine import ahead
 from games import GAMES
 
 
@@ -37,13 +38,20 @@ class Settings:
     """The position to begin from: chess as FEN, shogi as SFEN."""
 
 
+def compiling() -> None:
+    print("Compiling kernels for this machine: once, about half a minute ...", file=sys.stderr, flush=True)
+    ahead.start()
+
+
 def main() -> int:
     s = tyro.cli(Settings)
     try:
         from agents.engine import clock, computer, terminal
         from games import UnknownGame, load
+        from rlcore.jit import on_first_compilation
         from selfplay.engines import EngineError, default_engine, make_player
 
+        on_first_compilation(compiling)
         game, level = load(s.game), computer.parse_level(s.level)
         control = clock.parse_clock(s.clock) if s.clock else None
         names = s.engine or (default_engine(game, print),)

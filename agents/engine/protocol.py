@@ -410,10 +410,15 @@ class Engine(ABC):
 
     def _game(self) -> "Game":
         """The rules; the first call loads a compiler."""
+        from agents.engine import ahead
         from games import load
         from rlcore.jit import on_first_compilation
 
-        on_first_compilation(lambda: self.client.inform(_COMPILING))
+        def tell() -> None:
+            self.client.inform(_COMPILING)
+            ahead.start()
+
+        on_first_compilation(tell)
         return load(self.game_name)
 
     def _new_board(self, start: str) -> "Board":
