@@ -28,6 +28,7 @@ from agents.benchmark.tables import (
     chance,
     evaluated,
     everywhere,
+    families,
     middle,
     optimum,
     over_plain,
@@ -186,8 +187,8 @@ def _environment(place: Place, env: str, entries: Sequence[Entry]) -> list[Block
     if len(plain) > 1:
         blocks += against(plain)
     if variants:
-        blocks += [Heading(3, f"Variants on {env}"), table_of(place, env, variants), *over_plain(variants)]
-        blocks += [*everywhere(variants), *_small_pictures(env, variants)]
+        blocks += [Heading(3, f"Variants on {env}"), table_of(place, env, variants), *over_plain(there)]
+        blocks += [*everywhere(variants), *_small_pictures(env, there)]
     blocks += _published(env)
     if there:
         blocks.append(Code([command(entry.row, len(entry.results)) for entry in there]))
@@ -212,13 +213,14 @@ def _picture(place: Place, env: str, entries: Sequence[Entry]) -> Picture:
 
 
 def _small_pictures(env: str, entries: Sequence[Entry]) -> list[Block]:
-    """Learning curves of an agent's variants, each beside the plain one."""
+    """Learning curves of an agent's variants, each beside the one that it is a variant of."""
     blocks: list[Block] = []
-    for agent in dict.fromkeys(entry.row.agent.partition("+")[0] for entry in entries):
-        named = {entry.row.agent: entry.results for entry in entries if entry.row.agent.startswith(f"{agent}+")}
-        if set(named) != {f"{agent}+plain"}:
-            title, plain = f"Variants of {agent} on {env}", f"{agent}+plain"
-            draw = partial(pictures.variants, title=title, plain=plain, named=named)
+    for plain, others in families(entries):
+        if others:
+            agent = others[0].row.agent.partition("+")[0]
+            title, name = f"Variants of {agent} on {env}", "" if plain is None else plain.row.agent
+            named = {entry.row.agent: entry.results for entry in (plain, *others) if entry is not None}
+            draw = partial(pictures.variants, title=title, plain=name, named=named)
             blocks.append(Picture(f"{_plain(env)}-{agent}.png", f"Learning curves: {title}", draw))
     return blocks
 

@@ -27,6 +27,7 @@ __all__ = [
     "compared",
     "evaluated",
     "everywhere",
+    "families",
     "middle",
     "optimum",
     "over_plain",
@@ -129,13 +130,22 @@ def against(entries: Sequence[Entry]) -> list[Block]:
     return [text, Table(["", *(entry.row.agent for entry in entries)], table)]
 
 
+def families(entries: Sequence[Entry]) -> list[tuple[Entry | None, list[Entry]]]:
+    """The variants of each agent, and what they are compared with: the one called plain, else the agent itself."""
+    known = {entry.row.agent: entry for entry in entries}
+    found = []
+    for agent in dict.fromkeys(name.partition("+")[0] for name in known if "+" in name):
+        plain = known.get(f"{agent}+plain") or known.get(agent)
+        others = [entry for name, entry in known.items() if name.startswith(f"{agent}+") and entry is not plain]
+        found.append((plain, others))
+    return found
+
+
 def over_plain(entries: Sequence[Entry]) -> list[Block]:
-    """Variants of an agent beside the one without any part."""
+    """Variants of an agent beside the one that they are variants of."""
     blocks: list[Block] = []
-    for plain in (entry for entry in entries if entry.row.agent.endswith("+plain")):
-        name = plain.row.agent.partition("+")[0]
-        others = [entry for entry in entries if entry is not plain and entry.row.agent.startswith(f"{name}+")]
-        if others:
+    for plain, others in families(entries):
+        if plain is not None and others:
             text = f"Probability that a seed does better than one of {plain.row.agent}, with its 95 % interval:"
             table = [[entry.row.agent, better([entry], [plain])] for entry in others]
             blocks += [Text(text), Table(["", f"over {plain.row.agent}"], table)]
