@@ -521,15 +521,22 @@ def test_an_agreed_draw_is_saved_as_one(tmp_path) -> None:
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
-def test_before_anything_is_trained_the_search_plays_and_says_so(tmp_path) -> None:
+def test_before_anything_is_trained_the_network_that_ships_plays_and_says_so(tmp_path) -> None:
     done = script("play.py", "--ascii", "--fen", MATE_IN_ONE, typed="g4\n", cwd=tmp_path)
     assert done.returncode == 0
     assert "Nothing is trained in runs" in done.stdout
-    assert "the search without a network, 200 simulations" in done.stdout
+    assert "against rlcore's network chess-taught, taught by Stockfish 15.1, at " in done.stdout
     assert "Black plays Qh4# (d8h4)." in done.stdout
     assert done.stdout.endswith("Checkmate: Black wins.\n")
     assert done.stdout.isascii()
     assert "\x1b" not in done.stdout
+
+
+def test_where_no_network_ships_the_search_plays_and_says_so(tmp_path) -> None:
+    done = script("play.py", "--game", "tic_tac_toe", "--ascii", "--level", "20", typed="quit\n", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Nothing is trained in runs" in done.stdout
+    assert "the search without a network, 20 simulations" in done.stdout
 
 
 def test_a_trained_run_plays(tmp_path) -> None:

@@ -13,21 +13,28 @@ from pathlib import Path
 
 from rlcore.machine import cores
 
-__all__ = ["compile_shared", "start"]
+__all__ = ["compile_shared", "start", "stop"]
 
 _CLONE = Path(__file__).resolve().parents[2]
 _PROGRAM = "from agents.engine.ahead import compile_shared; compile_shared()"
+_begun: list[subprocess.Popen[bytes]] = []
 
 
 def start() -> None:
     """Begin, where there is a core for it. The process ends when it is done, or when this one does."""
     if cores() < 2:
         return
-    quiet = subprocess.DEVNULL
+    words, quiet = [sys.executable, "-c", _PROGRAM], subprocess.DEVNULL
     with contextlib.suppress(OSError):
-        subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM], cwd=_CLONE, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet
-        )
+        _begun.append(subprocess.Popen(words, cwd=_CLONE, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet))
+
+
+def stop() -> None:
+    """End it now, for who leaves and wants nothing left behind."""
+    for process in _begun:
+        process.kill()
+        process.wait()
+    _begun.clear()
 
 
 def compile_shared() -> None:
@@ -43,5 +50,5 @@ def compile_shared() -> None:
 
 
 def _watch() -> None:
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)  # not by the buffer, whose lock would be held when the process ends by itself
     os._exit(0)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, NamedTuple, NoReturn, TextIO
 
+from agents.engine import ahead
 from agents.engine.time_control import Allowance, SearchLimits, limits_of
 from games import GameName
 
@@ -81,7 +82,7 @@ class Client:
                 self._sink.write(text.encode("ascii", "backslashreplace"))
                 self._sink.flush()
             except (OSError, ValueError):
-                os._exit(0)  # from whatever thread
+                _leave()  # from whatever thread
 
     def inform(self, text: object) -> None:
         """Send a line for people to read."""
@@ -116,7 +117,7 @@ class Client:
                 break
         self._lines.put(None)
         time.sleep(patience)  # this thread ends with the process, if that ends by itself
-        os._exit(0)
+        _leave()
 
     def _note(self, sign: str, line: str) -> None:
         if self._log is not None:
@@ -410,7 +411,6 @@ class Engine(ABC):
 
     def _game(self) -> "Game":
         """The rules; the first call loads a compiler."""
-        from agents.engine import ahead
         from games import load
         from rlcore.jit import on_first_compilation
 
@@ -549,4 +549,10 @@ def serve(engine: type[Engine], load: Load, log: str = "", **values: Value) -> N
     for line in client.listen():
         obeying.obey(line)
     obeying.finish()
-    os._exit(0)  # all is said and flushed; to unload a compiler and a network takes seconds
+    _leave()  # all is said and flushed
+
+
+def _leave() -> NoReturn:
+    """End the process at once: to unload a compiler and a network takes seconds."""
+    ahead.stop()
+    os._exit(0)
