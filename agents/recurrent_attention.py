@@ -64,7 +64,7 @@ class RecurrentAttentionAgent(PPOAgent):
         return trials(self.config, episodes, seed, purpose)
 
     def spaces(self) -> Plain:
-        return Plain(self.spec)
+        return Plain(self.spec, self.task.truth)
 
     def picture(self, folder: Path) -> None:
         from agents.looking import draw

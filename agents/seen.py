@@ -266,14 +266,21 @@ class Seen(Environments):
 
 class Plain:
     """The tasks' environments on Gymnasium, as ``agents.agent.Policy`` needs them: what they show has no truth in it,
-    and what they take is a pair. Args: spec of ``Seen``."""
+    and what they take is a pair. Args: spec of ``Seen``, and how many numbers of it are the truth."""
 
-    def __init__(self, spec: Spec) -> None:
-        self._spec = spec
+    def __init__(self, spec: Spec, truth: int) -> None:
+        self._spec, self._seen = spec, spec.shape[0] - truth
 
     def observe(self, observation: Any) -> Array:
-        """[P + 2 + k] float32 of what is seen and the location; or of a whole image, pixels from 0 to 1."""
+        """[P + 2 + k] float32 of what is seen and the location; or of a whole image, pixels from 0 to 1.
+
+        Raises ValueError where it is of another size: patches, or a canvas, of another size are another task.
+        """
         seen = np.ravel(observation)
+        if len(seen) not in (self._seen, self._seen - 2):
+            raise ValueError(
+                f"an observation of this task has {self._seen} numbers, with its location, not {len(seen)}"
+            )
         row = np.zeros(self._spec.shape, np.float32)
         row[: len(seen)] = seen
         return row

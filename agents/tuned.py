@@ -169,7 +169,7 @@ def usual(name: str) -> Training:
     agent, _, variant = name.partition("+")
     if agent not in AGENTS:
         raise ConfigError(f"there is no agent {agent!r}: {', '.join(AGENTS)}")
-    known = [other.partition("+")[2] for other, _ in TUNED if other.startswith(f"{agent}+")]
+    known = list(dict.fromkeys(other.partition("+")[2] for other, _ in TUNED if other.startswith(f"{agent}+")))
     if variant not in ("", *known):
         raise ConfigError(f"there is no variant {variant!r} of {agent}{': ' if known else ''}{', '.join(known)}")
     return AGENTS[agent]()

@@ -35,6 +35,7 @@ class Command(Generic[T]):
 def main() -> int:
     name = sys.argv[1] if sys.argv[1:] else ""
     flags = [re.sub("^--task(?=$|=)", "--env", flag) for flag in sys.argv[2:]]
+    flags = [re.sub("^(--env=)?catch$", r"\1catch-24", flag) for flag in flags]  # the paper's
     if name in ("-h", "--help") or not name:
         print(f"{__doc__}\n\n{USAGE}")
         return 0 if name else 2

@@ -6,6 +6,7 @@ hides the end, 14 x for y, 15 test images among those to learn from.
 """
 
 import dataclasses
+import inspect
 import math
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from games.glimpse.digits import digits
 from games.glimpse.mnist import MnistError
 from rlcore.attention import Baseline, LocationNetwork
 from rlcore.config import ConfigError
+from rlcore.policies import through_time
 from rlcore.retina import centre
 from tests.agent_help import differences, kept, learn, make, train
 
@@ -99,6 +101,8 @@ def test_3_and_4_and_13_the_location_network_learns_by_reinforce_alone_summed_ov
     by_hand = -0.7 * (advantages[..., None] * slopes).sum(0).mean(0)
     assert len(mean) == 5
     torch.testing.assert_close(found["location.bias"], by_hand)
+    misses = (looked.values[:-1] - returns).detach()  # 0.5 sum_t (b_t - R)^2, the mean over episodes
+    torch.testing.assert_close(found["baseline.layers.0.bias"], 0.5 * 2 * misses.sum(0).mean(0, keepdim=True))
     assert (by_hand.abs() > 1e-3).all()
     other, _ = hybrid_loss(looked, actions, (labels + 1) % 10, returns, alpha=0.7, value_weight=5.0)
     other_found = gradients(agent, other)
@@ -148,6 +152,22 @@ def test_7_the_mean_location_is_what_is_scored() -> None:
     assert np.abs(drawn[:, 1:] - first[:, 1:]).max() > 0.1
 
 
+def test_7_nothing_is_drawn_when_it_is_scored(monkeypatch) -> None:
+    agent, _ = make(DIGITS)
+    act, greedy = agent.act, []
+
+    def noted(*args: Any, **named: Any) -> Any:
+        bound = inspect.signature(act).bind(*args, **named)
+        bound.apply_defaults()
+        greedy.append(bound.arguments["greedy"])
+        return act(*args, **named)
+
+    monkeypatch.setattr(agent, "act", noted)
+    evaluate(agent, 12, 0, "final")
+    assert len(greedy) > 1
+    assert all(greedy)
+
+
 @pytest.mark.parametrize("config", [DIGITS, CATCH], ids=["digits", "catch"])
 def test_9_a_run_that_was_stopped_goes_on_bit_for_bit(config, tmp_path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -184,6 +204,37 @@ def test_11_what_was_seen_two_steps_ago_is_remembered(core) -> None:
         policy, memory = agent.network.act(now, None, memory)
         policies.append(policy)
     torch.testing.assert_close(torch.stack([p.look.mean for p in policies]), one.look.mean)
+
+
+def test_11_the_hidden_and_the_cell_state_both_come_along() -> None:
+    """As ``nn.LSTMCell`` step by step, which is told nothing of how a sequence is run."""
+    torch.manual_seed(0)
+    lstm, cell = torch.nn.LSTM(3, 4), torch.nn.LSTMCell(3, 4)
+    cell.load_state_dict({name.removesuffix("_l0"): value for name, value in lstm.state_dict().items()})
+    inputs, state = torch.randn(6, 5, 3), torch.randn(5, 8)
+    starts = torch.zeros(6, 5, dtype=torch.bool)
+    starts[2, :3], starts[4, 1] = True, True
+    h, c = state.chunk(2, 1)
+    by_hand = []
+    for now, fresh in zip(inputs, starts, strict=True):
+        h, c = (part.masked_fill(fresh[:, None], 0.0) for part in (h, c))
+        h, c = cell(now, (h, c))
+        by_hand.append(h)
+    out, after = through_time(lstm, inputs, starts, state)
+    torch.testing.assert_close(out, torch.stack(by_hand))
+    torch.testing.assert_close(after, torch.cat((h, c), 1))
+    for now, fresh, wanted in zip(inputs, starts, by_hand, strict=True):  # as it acts
+        out, state = through_time(lstm, now[None], fresh[None], state)
+        torch.testing.assert_close(out[0], wanted)
+
+
+def test_an_observation_of_another_size_is_refused() -> None:
+    agent, envs = make(DIGITS)
+    spaces, row = agent.spaces(), envs.observations[0]
+    np.testing.assert_array_equal(spaces.observe(row[:-1])[:-1], row[:-1])
+    for size in (11, len(row), len(row) + 20):
+        with pytest.raises(ValueError, match="an observation of this task has 18 numbers"):
+            spaces.observe(np.zeros(size))
 
 
 def test_an_episode_remembers_nothing_of_the_one_before() -> None:
