@@ -14,11 +14,16 @@ from agents.benchmark.rows import VARIANCE, Row
 from agents.crew import WORK, Crew, Job
 from agents.display import Display
 from agents.results import ResultsError, seed_folder
+from agents.seen import TASKS
 from agents.settings import REINFORCE, Training
 from rlcore.config import ConfigError
 from rlcore.machine import cores
 
 __all__ = ["Benchmark", "train"]
+
+
+_WHOLE = 20
+"""Digits are shown in order, so that a hundred are few of them; an episode takes next to no time there."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +130,9 @@ def _play_at_random(benchmark: Benchmark, problems: list[str]) -> None:
         row = Row(uniform.NAME, env)
         if (seed_folder(row.folder(benchmark.logs), benchmark.seed) / results.FILE).exists():
             continue
+        episodes = _WHOLE * benchmark.episodes if env in TASKS else benchmark.episodes
         try:
-            logs.write(uniform.play(env, benchmark.seed, benchmark.episodes), row, benchmark.logs)
+            logs.write(uniform.play(env, benchmark.seed, episodes), row, benchmark.logs)
         except (UnusableEnvironment, ResultsError) as error:
             problems.append(str(error))
 
