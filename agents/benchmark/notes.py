@@ -9,7 +9,7 @@ NOTES: dict[str, str] = {
     "catch-24": "The paper's sizes: a screen of 24 x 24, three patches of 6 x 6 that cover 6, 12 and 24 pixels. Tuning "
     "led to PPO over hundreds of games at once with generalized advantages, and to a lesson for the core, which in "
     "training must also say where ball and paddle are (`notice`). Left out, on seed 100 alone, 4 million frames: with "
-    "both 68.8 % are caught, without the lesson 38.9 %, without telling the baseline where they are (`informed`) 66.2 %. "
+    "both 68.8 % are caught, without the lesson 38.9, without telling the baseline where they are (`informed`) 66.2. "
     "The third patch shows all of the screen, coarsely, so that a fixed eye catches most balls, too.",
 }
 """By environment."""
