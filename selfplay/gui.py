@@ -24,6 +24,8 @@ __all__ = ["load_brain", "uci", "usi"]
 _CLONE = Path(__file__).resolve().parent.parent
 _LEAVES = 16
 """Positions that a network evaluates in about the time of one."""
+_MANY = 1000
+"""Simulations: a clock usually leaves time for more."""
 
 
 @dataclasses.dataclass
@@ -85,6 +87,6 @@ def load_brain(game: "Game", weights: str, tell: Callable[[str], None]) -> "Brai
     network, config, name = engines.load_network(game, Path(weights), tell)
     from selfplay.strength import network_evaluator
 
-    search = dataclasses.replace(config.search, leaves=_LEAVES)
+    search = dataclasses.replace(engines.playing(config.search, _MANY), leaves=_LEAVES)
     evaluator = network_evaluator(game, dataclasses.replace(config, device="auto"), network, _LEAVES)
     return Brain(name, evaluator, search, config.history)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import torch
 from engine_help import ROOT, make_run
 
 import games
-from selfplay import gui, shipped, weights
+from selfplay import engines, gui, shipped, weights
+from selfplay.config import Config
 from selfplay.engines import EngineError, default_engine, load_network
 from selfplay.weights import About
 
@@ -114,3 +116,17 @@ def test_every_network_in_the_tree_is_whole_small_and_has_a_card(path: Path) -> 
     assert f"{about.steps:,} gradient steps" in text
     for heading in ("Data", "Commands", "Machine and time", "Strength", "Weaknesses"):
         assert re.search(rf"^## {heading}$", text, re.MULTILINE), heading
+
+
+@pytest.mark.parametrize(("simulations", "differs"), [(99, False), (100, True), (None, False)])
+def test_with_many_simulations_a_network_plays_by_other_settings_than_it_trains(simulations, differs) -> None:
+    trained = Config().search
+    played = engines.playing(trained, simulations)
+    assert played == replace(
+        engines.searching(trained, simulations), **({"considered": 32, "c_scale": 0.3} if differs else {})
+    )
+
+
+def test_settings_of_a_run_that_go_further_are_kept_when_it_plays() -> None:
+    trained = replace(Config().search, considered=64, c_scale=0.1)
+    assert engines.playing(trained, 800) == replace(trained, simulations=800)
