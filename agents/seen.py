@@ -98,6 +98,9 @@ def task(config: RecurrentAttention) -> Task:
         glimpses=config.glimpses or found.glimpses,
     )
     if not found.named:
+        for name, usual in (("glimpses", 0), ("copies", 1)):
+            if getattr(config, name) != usual:
+                raise ConfigError(f"{name} means nothing to {config.env}, only to tasks of digits: leave it out")
         return found._replace(glimpses=found.side - 1)
     return found._replace(glimpses=1) if config.control != "none" else found
 

@@ -25,7 +25,7 @@ from agents.seen import TASKS, Seen, environments, task
 from agents.settings import RecurrentAttention
 from agents.tuned import tuned
 from games.glimpse.digits import digits
-from games.glimpse.mnist import MnistError
+from games.glimpse.mnist import MnistError, mnist
 from rlcore.attention import Baseline, LocationNetwork
 from rlcore.config import ConfigError
 from rlcore.policies import through_time
@@ -467,6 +467,8 @@ def test_a_lesson_teaches_what_it_says(setting) -> None:
         ({"env": "digits-transluted"}, "there is no task 'digits-transluted'; did you mean digits-translated?"),
         ({"canvas": 5}, "digits-translated: there are no 6 glimpses of a canvas of 5 pixels"),
         ({"scales": 20}, "there is no retina of 20 patches"),
+        ({"env": "catch-24", "glimpses": 3}, "glimpses means nothing to catch-24"),
+        ({"env": "catch-24", "copies": 2}, "copies means nothing to catch-24"),
         ({"env": "mnist-centred", "data": "nowhere"}, "holds no train-images-idx3-ubyte or .*--data names the folder"),
     ],
 )
@@ -514,10 +516,16 @@ def test_mnist_is_read_from_its_own_files(env, tmp_path) -> None:
     assert len(evaluate(agent, 100, 0, "final").returns) == 6
 
 
+def test_mnist_is_read_from_names_with_a_dot_too(tmp_path) -> None:
+    write_mnist(tmp_path)
+    for path in list(tmp_path.iterdir()):
+        path.rename(tmp_path / path.name.replace("-idx", ".idx"))
+    assert mnist(tmp_path, "train").images.shape[1:] == (28, 28)
+    assert mnist(tmp_path, "test").images.shape == (6, 28, 28)
+
+
 @pytest.mark.parametrize("name", ["train-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte"])
 def test_damaged_mnist_is_told_in_a_line(name, tmp_path) -> None:
-    from games.glimpse.mnist import mnist
-
     write_mnist(tmp_path, damage=name)
     with pytest.raises(MnistError, match=f"{name} (is damaged|cannot be read)"):
         mnist(tmp_path, "test" if name.startswith("t10k") else "train")

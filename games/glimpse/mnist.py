@@ -2,7 +2,8 @@
 
     train-images-idx3-ubyte  train-labels-idx1-ubyte  t10k-images-idx3-ubyte  t10k-labels-idx1-ubyte
 
-each as it is or gzipped (.gz). The last 5,000 of the 60,000 training images are for validation.
+each as it is or gzipped (.gz), and with a dot before idx, as some unpack them. The last 5,000 of the 60,000
+training images are for validation.
 """
 
 import gzip
@@ -53,7 +54,8 @@ def mnist(folder: Path, split: Split) -> Digits:
 
 def _read(folder: Path, name: str) -> Array:
     """An array of bytes from an idx file: two zeros, the type, the number of axes, each axis as 4 bytes, the bytes."""
-    path = next((path for path in (folder / name, folder / f"{name}.gz") if path.exists()), None)
+    names = (name, name.replace("-idx", ".idx"))  # as published, and as some archives unpack it
+    path = next((path for one in names for end in ("", ".gz") if (path := folder / (one + end)).exists()), None)
     if path is None:
         raise MnistError(f"{folder} holds no {name} or {name}.gz: --data names the folder with MNIST's four files")
     try:
