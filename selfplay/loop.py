@@ -169,6 +169,7 @@ class Loop:
             except BrokenPipeError:  # whoever read what is told here has gone; what was learned stays
                 self.run.save(self.seconds)
                 raise
+            learned_all = self.run.crew.is_done  # a teacher that is sent home in the end has no more to say, either
             self.run.finish(pool)
             if played:
                 self._write_metrics(self.status())
@@ -178,7 +179,7 @@ class Loop:
                 self._judge_the_end(pool, stop)
         if self.run.is_complete:
             self.report.line(f"The run has made the {self.config.max_positions:,} positions that it was asked for.")
-        elif self.run.crew.is_done:
+        elif learned_all:
             self.report.line("There is nothing more to learn from.")
 
     @property

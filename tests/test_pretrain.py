@@ -450,6 +450,7 @@ def test_the_command_survives_a_kill_and_self_play_goes_on(tmp_path) -> None:
     assert "taught by Stockfish" in told.stdout
     assert "its likeliest move is the lesson's in" in told.stdout
     assert "scripts/pretrain.py --game chess --run-dir" in told.stdout  # how to go on
+    assert "nothing more to learn" not in told.stdout  # the time was up
     taught = audit(tmp_path / "run", before.ids)
     assert not taught.faults
     assert taught.ids > before.ids
