@@ -87,6 +87,7 @@ def load_brain(game: "Game", weights: str, tell: Callable[[str], None]) -> "Brai
     network, config, name = engines.load_network(game, Path(weights), tell)
     from selfplay.strength import network_evaluator
 
-    search = dataclasses.replace(engines.playing(config.search, _MANY), leaves=_LEAVES)
+    taught = engines.was_taught(game, Path(weights))
+    search = dataclasses.replace(engines.playing(config.search, _MANY, taught), leaves=_LEAVES)
     evaluator = network_evaluator(game, dataclasses.replace(config, device="auto"), network, _LEAVES)
     return Brain(name, evaluator, search, config.history)

@@ -119,9 +119,9 @@ def test_every_network_in_the_tree_is_whole_small_and_has_a_card(path: Path) -> 
 
 
 @pytest.mark.parametrize(("simulations", "differs"), [(99, False), (100, True), (None, False)])
-def test_with_many_simulations_a_network_plays_by_other_settings_than_it_trains(simulations, differs) -> None:
+def test_with_many_simulations_a_taught_network_plays_by_other_settings_than_it_trains(simulations, differs) -> None:
     trained = Config().search
-    played = engines.playing(trained, simulations)
+    played = engines.playing(trained, simulations, taught=True)
     assert played == replace(
         engines.searching(trained, simulations), **({"considered": 32, "c_scale": 0.3} if differs else {})
     )
@@ -129,4 +129,22 @@ def test_with_many_simulations_a_network_plays_by_other_settings_than_it_trains(
 
 def test_settings_of_a_run_that_go_further_are_kept_when_it_plays() -> None:
     trained = replace(Config().search, considered=64, c_scale=0.1)
-    assert engines.playing(trained, 800) == replace(trained, simulations=800)
+    assert engines.playing(trained, 800, taught=True) == replace(trained, simulations=800)
+
+
+def test_a_network_that_learned_alone_plays_by_the_settings_of_its_training() -> None:
+    trained = Config().search
+    assert engines.playing(trained, 800, taught=False) == replace(trained, simulations=800)
+
+
+def test_who_was_taught_is_known_by_the_file_or_by_the_run(given, nets) -> None:
+    assert not engines.was_taught(GAME, given)
+    shipped.ship(GAME, given, "taught", "a friend")
+    shipped.ship(GAME, given, "zero", "")
+    assert engines.was_taught(GAME, Path("taught"))
+    assert not engines.was_taught(GAME, Path("zero"))
+    run = make_run(nets.parent / "run", game="tic_tac_toe").folder
+    assert not engines.was_taught(GAME, run)
+    (run / "lessons.json").write_text("{}")
+    for path in (run, run / "checkpoints" / "000001"):
+        assert engines.was_taught(GAME, path)
