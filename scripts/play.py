@@ -26,8 +26,9 @@ class Settings:
     """A run, a checkpoint's folder, a weights file, 'taught' or 'zero' (networks that come with rlcore), 'untrained'
     (the search without a network), 'random', or in solved games 'perfect'. Default: runs/<game>, where nothing is
     trained 'taught'. With --side none it may be given twice."""
-    level: Annotated[str, tyro.conf.arg(aliases=["--simulations"], metavar="N|Ns")] = "200"
-    """How much the engine searches a move: 800 simulations, or 2s for about two seconds."""
+    level: Annotated[str, tyro.conf.arg(aliases=["--simulations"], metavar="NAME|Nelo|N|Ns")] = "200"
+    """How well the engine plays: in chess and shogi 'beginner', 'casual', 'club' or 'strong', or 1200elo, as measured
+    with the network 'taught'; or how much it searches a move: 800 simulations, 2s for about two seconds, or 'full'."""
     clock: Annotated[str, tyro.conf.arg(metavar="5+3|10/30")] = ""
     """A clock for each side: minutes + seconds a move, or minutes and then seconds for each move."""
     side: Literal["first", "second", "white", "black", "random", "both", "none"] = "first"
@@ -46,17 +47,19 @@ def compiling() -> None:
 def main() -> int:
     s = tyro.cli(Settings)
     try:
-        from agents.engine import clock, computer, terminal
+        from agents.engine import clock, levels, terminal
         from games import UnknownGame, load
         from rlcore.jit import on_first_compilation
-        from selfplay.engines import EngineError, default_engine, make_player
+        from selfplay.engines import MANY, NAMED, EngineError, default_engine, make_player
 
         on_first_compilation(compiling)
-        game, level = load(s.game), computer.parse_level(s.level)
+        game, level = load(s.game), levels.parse_level(s.level, s.game)
         control = clock.parse_clock(s.clock) if s.clock else None
         names = s.engine or (default_engine(game, print),)
-        # The number decides how many positions are evaluated together: seconds are enough for many.
-        players = [make_player(game, name, 1, level.simulations or 400, warn=print) for name in names]
+        if level.elo and not {"taught", *NAMED}.issuperset(names):
+            print("Elo was measured with the network 'taught': here a level may be weaker or stronger.")
+        # Whatever the level, the search is the one of GUIs, by which levels were measured.
+        players = [make_player(game, name, 1, MANY, warn=print) for name in names]
         return terminal.play(game, players, s.side, s.ascii, s.fen, level=level, control=control)
     except KeyboardInterrupt:
         return 130

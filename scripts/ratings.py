@@ -17,14 +17,14 @@ from games import GAMES
 class Settings:
     """Rate networks of a run's past and fixed engines in one pool: Elo with 95 % intervals, a picture over training.
 
-    Games are played where they tell most, and kept in ratings.jsonl in the run's folder: the same command goes on where
+    Games are played where they tell most, and kept in ratings.jsonl in the folder: the same command goes on where
     it stopped, and takes in networks that are new since.
     """
 
     game: Annotated[str, tyro.conf.arg(metavar="|".join(GAMES))] = "chess"
     """The game."""
     run_dir: Path | None = None
-    """The run. Default: runs/<game>."""
+    """The run, or with --networks 0 any folder. Default: runs/<game>."""
     engine: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="ENGINE")] = ()
     """Any number of fixed opponents, as match.py names them: 'random', 'rollouts', 'untrained', 'perfect', a run, a
     checkpoint's folder, a weights file, 'cmd:stockfish,Skill Level=0'. All ratings are relative to the first one.
@@ -32,7 +32,8 @@ class Settings:
     elo: float = 0.0
     """The rating of the first engine, where it is known."""
     networks: int = 8
-    """How many of the run's past, evenly over doublings of its steps, the newest among them."""
+    """How many of the run's past, evenly over doublings of its steps, the newest among them; 0 = only the
+    engines, in a folder that need not be a run's."""
     games: int = 400
     """In all, with those of earlier calls; each pairing gets at least two."""
     openings: str = "random"

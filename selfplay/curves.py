@@ -1,5 +1,5 @@
 """Pictures of strength (matplotlib): how near to perfect play an engine is, by plies and over the minutes of training;
-ratings over the positions of training.
+ratings over the positions of training, or of engines alone.
 """
 
 import math
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from selfplay.ratings import Rating
     from selfplay.weights import About
 
-__all__ = ["draw_by_ply", "draw_over_training", "draw_ratings"]
+__all__ = ["draw_by_ply", "draw_over_training", "draw_pool", "draw_ratings"]
 
 
 _STYLES = ("-", ":", "-.")
@@ -110,6 +110,24 @@ def draw_ratings(
     _log_axis(axes, first, places, any(positions == 0 for positions, _ in rated))
     axes.set_ylim(low, high)
     label_lines(axes, labels)
+    write(figure, path)
+
+
+def draw_pool(path: Path, title: str, engines: Sequence[tuple[str, "Rating"]]) -> None:
+    """Write a PNG: the ratings of engines, a row each, the best on top."""
+    rated = sorted((one for one in engines if not math.isnan(one[1].elo)), key=lambda one: one[1].elo)
+    figure = canvas(title, "Elo with 95 % interval")
+    axes = figure.subplots(1, 1)
+    grid(axes, "Elo")
+    low, high = _limits([end for _, one in rated for end in (one.elo, one.low, one.high)])
+    for row, (name, one) in enumerate(rated):
+        ends = max(one.low, low), min(one.high, high)
+        axes.plot(ends, (row, row), color=COLOURS[0], linewidth=2.0)
+        axes.plot(one.elo, row, color=COLOURS[0], marker="o", markersize=6)
+        axes.annotate(f"{name}: {one.elo:.0f}", (one.elo, row), (0, 7), textcoords="offset points", ha="center")
+    axes.set_yticks([])
+    axes.set_ylim(-0.5, len(rated))
+    axes.set_xlim(low, high)
     write(figure, path)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rlcore.networks import ResNet
 
 __all__ = [
+    "MANY",
     "NAMED",
     "PROGRAM",
     "EngineError",
@@ -51,7 +52,9 @@ PROGRAM = "cmd:"
 _NAMES = " or ".join(map(repr, [*NAMED, *SHIPPED]))
 UNTRAINED_SEARCH = SearchConfig(simulations=200, considered=64, interior="gumbel")
 _MOST_SIMULATIONS = 100_000
-_MANY = 100
+MANY = 1000
+"""Simulations that a search which may end at any time is made for: a clock usually leaves time for more."""
+_ENOUGH = 100
 """Simulations from which on a search is another than in training, see ``playing``."""
 _BATCH = 16
 """Positions that a network evaluates in about the time of one."""
@@ -234,7 +237,7 @@ def playing(config: SearchConfig, simulations: int | None, taught: bool) -> Sear
     training, 20.3, 20.5 and 19.8 % with these; under a root with PUCT and 200 simulations 18.5 and 21.1 %.
     """
     config = searching(config, simulations)
-    if config.simulations < _MANY or not taught:
+    if config.simulations < _ENOUGH or not taught:
         return config
     return dataclasses.replace(config, considered=max(config.considered, 32), c_scale=min(config.c_scale, 0.3))
 

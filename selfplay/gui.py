@@ -24,8 +24,6 @@ __all__ = ["load_brain", "uci", "usi"]
 _CLONE = Path(__file__).resolve().parent.parent
 _LEAVES = 16
 """Positions that a network evaluates in about the time of one."""
-_MANY = 1000
-"""Simulations: a clock usually leaves time for more."""
 
 
 @dataclasses.dataclass
@@ -88,6 +86,6 @@ def load_brain(game: "Game", weights: str, tell: Callable[[str], None]) -> "Brai
     from selfplay.strength import network_evaluator
 
     taught = engines.was_taught(game, Path(weights))
-    search = dataclasses.replace(engines.playing(config.search, _MANY, taught), leaves=_LEAVES)
+    search = dataclasses.replace(engines.playing(config.search, engines.MANY, taught), leaves=_LEAVES)
     evaluator = network_evaluator(game, dataclasses.replace(config, device="auto"), network, _LEAVES)
     return Brain(name, evaluator, search, config.history)

@@ -1,8 +1,9 @@
 """A pool of players that play each other: networks of a run's past, and engines that do not change.
 
-All results go to ``ratings.jsonl`` in the run's folder, a line for each pair of games with one opening and changed
-colours. A line is on the disk before the next games begin, and what it holds is not played again. Players are named by
-all that decides how they play: a network by its weights and how much it may think, a program by its limits.
+All results go to ``ratings.jsonl`` in the run's folder, or in any without networks: a line for each pair of games with
+one opening and changed colours. A line is on the disk before the next games begin, and what it holds is not played
+again. Players are named by all that decides how they play: a network by its weights and how much it may think, a
+program by its limits.
 """
 
 import hashlib
@@ -19,17 +20,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from agents.engine.clients import parse_program
 from agents.players import Player
+from games import check_name
 from rlcore.game import Game
 from rlcore.jit import Array
 from rlcore.progress import Progress
 from rlcore.rng import seed_of
 from selfplay import match, weights
 from selfplay.arena import MatchGame
-from selfplay.config import ConfigError, read_config
+from selfplay.config import Config, ConfigError, read_config
 from selfplay.engines import NAMED, PROGRAM, UNTRAINED_SEARCH, EngineError, load_network, make_player
 from selfplay.match import Interrupted, MatchSettings
 from selfplay.milestones import Kept, find
+from selfplay.presets import DEFAULT, with_preset
 from selfplay.ratings import Rating, count, next_pairing, rate
 from selfplay.strength import opening_plies
 
@@ -53,7 +57,7 @@ class PoolSettings(NamedTuple):
     elo: float = 0.0
     """The rating of the first engine."""
     networks: int = 8
-    """Of the run's past, the newest among them."""
+    """Of the run's past, the newest among them; 0 = the engines alone, in a folder that need not be a run's."""
     games: int = 400
     """Of all present players together, those of earlier calls among them; each pairing gets two in any case."""
     match: MatchSettings = MatchSettings()
@@ -91,13 +95,15 @@ def run(game: Game, folder: Path, settings: PoolSettings) -> str:
     if len(players) < 2:
         raise EngineError("nobody is there to play against: name another --engine, or more --networks")
     openings = _openings_key(settings.match)
+    if settings.networks == 0:
+        _make(folder)
     try:
-        with Results(folder / FILE, openings) as results:
+        with Results(folder / FILE, openings, game.name) as results:
             _play_all(game, players, results, settings)
         broken_off = False
     except KeyboardInterrupt:
         broken_off = True
-    with Results(folder / FILE, openings) as results:  # read again: what is told is what the file holds
+    with Results(folder / FILE, openings, game.name) as results:  # read again: what is told is what the file holds
         rated = players + [one for one in everyone if one not in players and one.id in results.ids]
         text = _conclusion(folder, rated, results, settings)
     if broken_off:
@@ -107,24 +113,39 @@ def run(game: Game, folder: Path, settings: PoolSettings) -> str:
 
 def _checked(game: Game, folder: Path, settings: PoolSettings) -> PoolSettings:
     """The settings with what was left to the run filled in; refuse what makes no pool."""
-    if not 1 <= settings.networks <= 100 or settings.games < 2:
-        raise EngineError("a pool needs 1 to 100 networks, and at least 2 games")
+    if not 0 <= settings.networks <= 100 or settings.games < 2:
+        raise EngineError("a pool needs 0 to 100 networks, and at least 2 games")
     if not math.isfinite(settings.elo):
         raise EngineError("the rating of the first engine must be a number")
-    if not (folder / "config.json").is_file():
-        raise EngineError(f"{folder} is not the folder of a run: train one there, or name another")
-    try:
-        config = read_config(folder / "config.json")
-    except ConfigError as error:
-        raise EngineError(str(error)) from None
-    if config.game != game.name:
-        raise EngineError(f"{folder} was trained for {config.game}, not for {game.name}")
+    config = _config(game, folder, needed=settings.networks > 0)
     play = settings.match
     if play.openings == "random" and play.opening_plies is None:
         play = play._replace(opening_plies=opening_plies(config))
     match.check(game, ("", ""), play)
     match.openings_of(game, play._replace(games=2))
     return settings._replace(engines=tuple(settings.engines) or (ANCHOR,), match=play)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EngineError(f"{folder} cannot be made ({error.strerror})") from None
+
+
+def _config(game: Game, folder: Path, needed: bool) -> Config:
+    """The settings of the run in a folder; where there is none and none is needed, the usual ones."""
+    if not (folder / "config.json").is_file():
+        if not needed:
+            return with_preset(Config(game=check_name(game.name)), DEFAULT)
+        raise EngineError(f"{folder} is not the folder of a run: train one there, name another, or add --networks 0")
+    try:
+        config = read_config(folder / "config.json")
+    except ConfigError as error:
+        raise EngineError(str(error)) from None
+    if config.game != game.name:
+        raise EngineError(f"{folder} was trained for {config.game}, not for {game.name}")
+    return config
 
 
 # --- players ---------------------------------------------------------------------------------------------------------
@@ -137,6 +158,8 @@ def _entrants(game: Game, folder: Path, settings: PoolSettings) -> list[Entrant]
     for one in engines:
         if ids.count(one.id) > 1:
             raise EngineError(f"{one.text} would play against itself: name each engine once")
+    if settings.networks == 0:
+        return engines
     kept = find(folder, _warn)
     if not kept:
         raise EngineError(f"{folder} has kept no networks of its past yet: train it (on) for a minute")
@@ -261,21 +284,22 @@ def _play_round(
 class Results:
     """The results of a pool's games, in memory and in their file.
 
-        {"first": "network 5e0c...", "second": "random", "openings": "...", "pair": 0, "points": [1.0, 0.5],
-         "endings": ["checkmate", "threefold"]}
+        {"first": "network 5e0c...", "second": "random", "game": "chess", "openings": "...", "pair": 0,
+         "points": [1.0, 0.5], "endings": ["checkmate", "threefold"]}
 
     Points are the first player's, who moves first by the game's rules in the first game of a pair. One that did not end
     on the board has "reasons", too.
 
     Args:
         openings: what decides how games begin; lines of others are kept, and not counted.
+        game: its name.
 
     Raises:
         EngineError: the file cannot be read or written, or holds something else.
     """
 
-    def __init__(self, path: Path, openings: str) -> None:
-        self._path, self._openings = path, openings
+    def __init__(self, path: Path, openings: str, game: str) -> None:
+        self._path, self._openings, self._game = path, openings, game
         self._pairs: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
         try:
             self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
@@ -285,14 +309,20 @@ class Results:
             self._file.truncate(whole)  # a last line that was cut short by a crash goes
         except OSError as error:
             raise EngineError(f"{path} cannot be written ({error.strerror})") from None
-        for number, line in enumerate(data[:whole].splitlines(), start=1):
+        for number, text in enumerate(data[:whole].splitlines(), start=1):
             try:
-                self._count(json.loads(line))
-            except (KeyError, TypeError, ValueError, RecursionError):
+                line = json.loads(text)
+                another = line.get("game", game)  # which lines from before did not name
+                if another == game:
+                    self._count(line)
+            except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
                 self._file.close()
                 raise EngineError(
                     f"line {number} of {path} holds no result: remove it, or move the file away"
                 ) from None
+            if another != game:
+                self._file.close()
+                raise EngineError(f"{path} holds games of {another}, not of {game}: name another folder")
 
     def __enter__(self) -> "Results":
         return self
@@ -342,7 +372,7 @@ class Results:
         """
         lines = []
         for pair, games in enumerate(couples, start=begin):
-            line = {"first": first, "second": second, "openings": self._openings, "pair": pair}
+            line = {"first": first, "second": second, "game": self._game, "openings": self._openings, "pair": pair}
             line |= {"points": [one.score for one in games], "endings": [one.how for one in games]}
             if any(one.reason for one in games):
                 line["reasons"] = [one.reason for one in games]
@@ -413,15 +443,27 @@ def _interval(rating: Rating) -> str:
     return f"{low} to {high}"
 
 
+def _short(player: Entrant) -> str:
+    """A name for a picture: of a program without folders, and with those settings only that say how strong it plays."""
+    if not player.text.startswith(PROGRAM):
+        return player.name
+    program = parse_program(player.text.removeprefix(PROGRAM))
+    strength = [f"{name} {value}" for name, value in program.options.items() if name.endswith(("Elo", "Level"))]
+    return ", ".join([" ".join(Path(word).name for word in program.command), *strength])
+
+
 def _draw(folder: Path, players: Sequence[Entrant], ratings: Sequence[Rating]) -> str:
     """Draw the picture; a line that says where."""
     path = folder / PICTURE
     networks = [(one.past.about, rating) for one, rating in zip(players, ratings, strict=True) if one.past is not None]
     engines = [(one.name, rating) for one, rating in zip(players, ratings, strict=True) if one.past is None]
     try:
-        from selfplay.curves import draw_ratings
+        from selfplay.curves import draw_pool, draw_ratings
 
-        draw_ratings(path, folder.resolve().name, sorted(networks), engines)
+        if networks:
+            draw_ratings(path, folder.resolve().name, sorted(networks), engines)
+        else:
+            draw_pool(path, folder.resolve().name, [(_short(players[i]), rating) for i, rating in enumerate(ratings)])
     except ModuleNotFoundError as error:
         return f"No picture: the package {error.name} is not installed."
     except OSError as error:

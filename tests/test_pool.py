@@ -84,6 +84,19 @@ def test_settings_that_change_how_a_player_plays_begin_anew_for_it_alone(folder)
     assert len({line["openings"] for line in lines(folder)}) == 2
 
 
+def test_a_pool_of_engines_alone_needs_no_run(tmp_path) -> None:
+    folder = tmp_path / "a new one" / "pool"
+    text = run(GAME, folder, PoolSettings(("random", "perfect"), networks=0, games=8, elo=100.0))
+    assert "2 players, 8 games" in text
+    assert sorted(path.name for path in folder.iterdir()) == sorted((FILE, PICTURE))
+    assert (folder / PICTURE).read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(EngineError, match="holds games of tic_tac_toe, not of connect_four: name another folder"):
+        run(games.load("connect_four"), folder, PoolSettings(("random", "perfect"), networks=0, games=8))
+    (tmp_path / "file").touch()
+    with pytest.raises(EngineError, match="file cannot be made"):
+        run(GAME, tmp_path / "file", PoolSettings(("random", "perfect"), networks=0, games=8))
+
+
 def test_points_are_those_of_the_players_they_are_noted_for(folder) -> None:
     """Whoever stands first in the pool, perfect play does not lose to random moves."""
     for engines in (("random", "perfect"), ("perfect", "random")):
@@ -123,7 +136,7 @@ def test_a_line_that_stands_there_twice_counts_once(tmp_path) -> None:
     line = {"first": "a", "second": "b", "openings": "x", "pair": 0, "points": [1.0, 0.5]}
     others = [line | {"openings": "y"}, line | {"pair": 4}]
     (tmp_path / FILE).write_text("".join(json.dumps(one) + "\n" for one in (line, line, *others)))
-    with Results(tmp_path / FILE, "x") as results:
+    with Results(tmp_path / FILE, "x", "tic_tac_toe") as results:
         assert results.next_pair("a", "b") == 5
         assert len(results._pairs["a", "b"]) == 2
 
@@ -198,12 +211,14 @@ def test_a_program_that_crashes_loses_and_it_is_told(tmp_path) -> None:
 def test_a_run_of_another_game_is_refused(folder) -> None:
     with pytest.raises(EngineError, match="was trained for tic_tac_toe, not for chess"):
         run(games.load("chess"), folder, PoolSettings())
+    with pytest.raises(EngineError, match="was trained for tic_tac_toe, not for chess"):
+        run(games.load("chess"), folder, PoolSettings(("random", "greedy"), networks=0))
 
 
 @pytest.mark.parametrize(
     ("settings", "wrong"),
     [
-        (PoolSettings(networks=0), "1 to 100 networks"),
+        (PoolSettings(networks=-1), "0 to 100 networks"),
         (PoolSettings(games=0), "at least 2 games"),
         (PoolSettings(elo=float("nan")), "must be a number"),
         (PoolSettings(("random", "random")), "random would play against itself"),

@@ -7,7 +7,8 @@ from engine_help import CHESS, Time
 from agents.engine.board import Board
 from agents.engine.chess_view import ChessView
 from agents.engine.clock import Clock, TimeControl
-from agents.engine.computer import BadLevel, Computer, Level, parse_level
+from agents.engine.computer import Computer
+from agents.engine.levels import Level
 from agents.engine.session import Session
 from agents.engine.time_control import Allowance
 from agents.players import RandomPlayer, SearchPlayer
@@ -42,6 +43,7 @@ def test_levels_decide_how_much_is_searched() -> None:
     board = Board(CHESS)
     assert computer().opinion(board).nodes == 50
     assert computer(Level(simulations=8)).opinion(board).nodes == 8
+    assert computer(Level(simulations=8, elo=500)).opinion(board).nodes == 1000  # at its best
     quick = computer(Level(seconds=0.02))
     quick.get_ready()
     assert 1 <= quick.opinion(board).nodes <= 100_000
@@ -81,19 +83,6 @@ def test_what_breaks_a_search_is_raised_where_the_move_is_asked_for() -> None:
     player = Computer(SearchPlayer(CHESS, "a search", broken, config, 1, 1), None, seed=1)
     with pytest.raises(OSError, match="the network is gone"):
         player.choose(Board(CHESS))
-
-
-@pytest.mark.parametrize("text", ["", "0", "100001", "2.5", "s", "-1", "0s", "0.0s", "3601s", "1e3", "two", "2m", "٣"])
-def test_what_is_no_level_gets_a_sentence(text) -> None:
-    with pytest.raises(BadLevel, match=r"is no level: write|simulations must be 1 to 100,000|may take up to 3600 s"):
-        parse_level(text)
-
-
-def test_levels_as_text() -> None:
-    levels = [parse_level(text) for text in ("1", "800", "100,000", "2s", "0.5 S")]
-    assert [str(level) for level in levels] == [
-        "1 simulation", "800 simulations", "100,000 simulations", "about 2 s a move", "about 0.5 s a move",
-    ]  # fmt: skip
 
 
 # --- clocks ----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import chess
 import chess.engine
 import pytest
 
+from agents.engine.levels import LADDERS
 from agents.engine.lines import Line
 from agents.engine.protocol import Client, Option, read_go
 from agents.engine.uci import UciEngine, centipawns
@@ -60,6 +61,7 @@ def shared() -> Iterator[Program]:
 def engine(shared: Program) -> Program:
     """One program for all tests that leave it as they find it."""
     shared.send("stop", "setoption name MultiPV value 1", "setoption name Temperature value 0", "ucinewgame")
+    shared.send("setoption name UCI_LimitStrength value false")
     shared.send("position startpos")
     shared.ready()
     return shared
@@ -207,6 +209,39 @@ def test_ponderhit_starts_the_clock(engine: Program) -> None:
     assert engine.quiet(0.1) == []
     assert best_of(engine.ask("go ponder nodes 1", "ponderhit"))
     assert engine.quiet(0.1) == []
+
+
+def test_limited_strength_searches_as_its_level_says_pondering_too_but_not_in_analysis(engine: Program) -> None:
+    def nodes(lines: list[str]) -> int:
+        return int(lines[-2].split(" nodes ")[1].split()[0])
+
+    low, high = LADDERS["chess"][0], LADDERS["chess"][-1]
+    engine.send("setoption name UCI_LimitStrength value true", f"setoption name UCI_Elo value {low.elo}")
+    assert nodes(engine.ask("position startpos", "go wtime 60000 btime 60000")) == low.simulations
+    assert nodes(engine.ask("go nodes 3")) == 3
+    engine.send("go ponder wtime 60000 btime 60000")
+    assert [line for line in engine.quiet() if line.startswith("bestmove")] == []
+    assert nodes(engine.ask("ponderhit")) == low.simulations
+    engine.send("go infinite")
+    engine.quiet()
+    assert nodes(engine.ask("stop")) > low.simulations
+    assert nodes(engine.ask("go mate 30 nodes 50")) > low.simulations  # a question, not a move
+    engine.send(f"setoption name UCI_Elo value {high.elo}")
+    assert nodes(engine.ask("position startpos moves e2e4", "go movetime 600000")) == high.simulations
+    assert "must be a number from" in engine.ask(f"setoption name UCI_Elo value {high.elo + 1}", until="info")[-1]
+    engine.send("setoption name UCI_LimitStrength value false")
+    assert nodes(engine.ask(f"go nodes {high.simulations + 1}")) == high.simulations + 1
+    engine.send("setoption name UCI_LimitStrength value true", f"setoption name UCI_Elo value {low.elo}")
+    lines = engine.ask("go nodes 8")  # begins anew: it does not know what the long search before has found
+    assert int(lines[-2].split(" seldepth ")[1].split()[0]) <= 8
+    assert " hashfull 0 " in lines[-2]
+
+
+def test_a_weak_level_chooses_by_chance(engine: Program) -> None:
+    low = LADDERS["chess"][0]
+    engine.send("setoption name UCI_LimitStrength value true", f"setoption name UCI_Elo value {low.elo}")
+    found = {best_of(engine.ask("ucinewgame", "position startpos", "go nodes 10")) for _ in range(20)}
+    assert len(found) > 2
 
 
 def test_when_idle_stop_ponderhit_and_nonsense_are_passed_over(engine: Program) -> None:

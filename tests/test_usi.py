@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agents.engine.levels import LADDERS
 from games.errors import BadMove
 from tests.engine_help import make_run
 from tests.gui_help import ROOT, Program, annoy, best_of, introduction, kept, leave_in_mid_search, started
@@ -45,7 +46,8 @@ def shared() -> Iterator[Program]:
 @pytest.fixture
 def engine(shared: Program) -> Program:
     """One program for all tests that leave it as they find it."""
-    shared.send("stop", "setoption name USI_MultiPV value 1", "usinewgame", "position startpos")
+    shared.send("stop", "setoption name USI_MultiPV value 1", "setoption name USI_LimitStrength value false")
+    shared.send("usinewgame", "position startpos")
     shared.ready()
     return shared
 
@@ -120,6 +122,15 @@ def test_infinite_waits_for_stop_and_isready_does_not(engine: Program) -> None:
         assert [line for line in engine.quiet(0.2) if line.startswith("bestmove")] == []
         engine.ask("stop")
         assert engine.quiet(0.05) == []
+
+
+def test_limited_strength_is_for_moves_not_for_mates(engine: Program) -> None:
+    low = LADDERS["shogi"][0]
+    engine.send("setoption name USI_LimitStrength value true", f"setoption name USI_Elo value {low.elo}")
+    lines = engine.ask("position startpos", "go btime 60000 wtime 60000 byoyomi 1000")
+    assert f" nodes {low.simulations} " in lines[-2]
+    lines = engine.ask(f"position sfen {MATE_IN_ONE}", "go mate 10000", until="checkmate")
+    assert lines[-1] == "checkmate G*5b"
 
 
 def test_ponderhit_may_bring_the_clocks(engine: Program) -> None:

@@ -10,6 +10,7 @@
     lines         what a search tree says: the best moves, and how play goes on
     thinker       a search that thinks until it is told to stop, on a thread
     ahead         kernels compiled by a second process before the first move
+    levels        how well to play: names for people, Elo, simulations, seconds
     computer      a player at one board: how much it thinks, what it plays and expects
     session       a game between two sides, each a person or a computer; prints and reads nothing
     files         games saved and loaded

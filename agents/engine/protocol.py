@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, NamedTuple, NoReturn, TextIO
 
 from agents.engine import ahead
+from agents.engine.levels import LADDERS, Level, level_of_elo
 from agents.engine.time_control import Allowance, SearchLimits, limits_of
 from games import GameName
 
@@ -140,7 +141,7 @@ class Option:
 
     @property
     def key(self) -> str:
-        """The name without what clients spell differently: upper case, spaces, and USI's prefix."""
+        """The name without what clients spell differently: upper case, spaces, and the protocol's prefix."""
         return option_key(self.name)
 
     def __str__(self) -> str:
@@ -171,7 +172,16 @@ class Option:
 
 def option_key(name: str) -> str:
     """See ``Option.key``."""
-    return re.sub(r"\s", "", name).lower().removeprefix("usi_")
+    return re.sub(r"\s", "", name).lower().removeprefix("usi_").removeprefix("uci_")
+
+
+def strength_options(game: GameName, prefix: str) -> tuple[Option, Option]:
+    """What a client may set so that the engine plays like a weaker one."""
+    lowest, highest = LADDERS[game][0].elo, LADDERS[game][-1].elo
+    return (
+        Option(f"{prefix}LimitStrength", "check", False),
+        Option(f"{prefix}Elo", "spin", highest, lowest, highest),
+    )
 
 
 def split_at(word: str, words: list[str]) -> tuple[list[str], list[str]]:
@@ -288,6 +298,7 @@ class Engine(ABC):
         self._thinker: Thinker | None = None
         self._thinker_of: tuple[str, int] | None = None  # the weights and the megabytes it was made for
         self._owes_answer = False  # to the search under way
+        self._level: Level | None = None  # of the newest search, where it was not to be as good as it can
         self._pondering: Allowance | None = None  # what was allowed, while the opponent's move is awaited
 
     # --- written differently in UCI and USI ---
@@ -308,7 +319,11 @@ class Engine(ABC):
 
     def limits(self, board: "Board", allowed: Allowance) -> SearchLimits:
         """How long to search."""
-        return limits_of(allowed, board.turn, int(self.values["moveoverhead"]))
+        limits = limits_of(allowed, board.turn, int(self.values["moveoverhead"]))
+        if self._level is not None:
+            most = self._level.simulations
+            limits = replace(limits, nodes=min(limits.nodes or most, most))
+        return limits
 
     # --- commands ---
 
@@ -483,13 +498,16 @@ class Engine(ABC):
                 raise ValueError("there is no position to think about")
             thinker = self._prepare()
             board = self._board = board or self._new_board("startpos")
+            if (level := self._wanted_level(asked)) != self._level:
+                thinker.forget()  # what was found at another level would help this one, or spoil it
+                self._level = level
             task = Task(
                 board,
                 report=lambda report: self.tell_lines(board, report),
                 answer=lambda report, broken: self._tell_answer(board, report, broken),
                 only=self._actions(board, asked.only),
                 num_lines=int(self.values["multipv"]),
-                temperature=float(self.values["temperature"]),
+                temperature=self._level.temperature if self._level else float(self.values["temperature"]),
             )
             self._pondering = asked.allowed if asked.ponder else None
             limits = self.limits(board, asked.allowed)
@@ -499,6 +517,13 @@ class Engine(ABC):
             self._owes_answer = False
             self.client.complain("go", error)
             self.client.tell(self.excuse(board))
+
+    def _wanted_level(self, asked: Go) -> Level | None:
+        """How well to play, where the client wants less than all; analysis and questions for mate are not limited."""
+        is_move = asked.ponder or not (asked.mate or asked.allowed.mate or asked.allowed.infinite)
+        if not self.values["limitstrength"] or not is_move:
+            return None
+        return level_of_elo(self.game_name, int(self.values["elo"]))
 
     def _actions(self, board: "Board", moves: Sequence[str]) -> list[int]:
         """Those of some moves that are legal."""

@@ -12,8 +12,9 @@ import numpy as np
 
 from agents.engine import files
 from agents.engine.clock import BadClock, TimeControl, parse_clock
-from agents.engine.computer import BadLevel, Computer, Level, parse_level
+from agents.engine.computer import Computer
 from agents.engine.files import BadFile
+from agents.engine.levels import LADDERS, BadLevel, Level, parse_level
 from agents.engine.screen import Looks, Screen
 from agents.engine.session import Session
 from agents.engine.thinker import Report
@@ -37,13 +38,14 @@ _TIMES = ("", "second", "third")
 _HELP = """\
 a move      {view.examples}; {view.special}
 moves       all legal moves; moves {view.square}: those from or to a square
-hint        what the engine would play
+hint        what the engine would play at its best
 eval        how the game may end, the best moves, the play expected from here
 undo        take back your last move and the answer to it
 flip        turn the board round; you keep your side
 draw        offer a draw; {view.draws}
 {declare}resign      give the game up
-level 800   let the engine search so many positions a move; level 2s: so long
+level 800   let the engine search so many positions a move; level 2s: so long;
+            {levels}level full: as well as it can
 clock 5+3   clocks: 5 minutes + 3 seconds a move; clock 10/30: 10 minutes, then
             30 seconds for each move; clock off
 {view.notation:<12}the position as text
@@ -53,6 +55,7 @@ new         begin another game, the same side
 go          let two engines play on
 help        this list
 quit        leave; so do Ctrl-D and Ctrl-C"""
+_LEVELS = "level club, or beginner, casual, strong; level 1200elo;\n            "
 _DECLARE = "declare     you have won: your king has entered the camp (27 points)\n"
 
 
@@ -199,7 +202,8 @@ class Terminal:
 
     def _help(self, _rest: str) -> None:
         declares = "DECLARATION" in self.session.game.Ending.__members__
-        self._say(_HELP.format(view=self.view, declare=_DECLARE * declares), hang=12)
+        levels = _LEVELS * (self.session.game.name in LADDERS)
+        self._say(_HELP.format(view=self.view, declare=_DECLARE * declares, levels=levels), hang=12)
 
     def _moves(self, rest: str) -> None:
         if self._is_over():
@@ -325,7 +329,7 @@ class Terminal:
             self._say("This opponent does not think, so it has no levels.")
             return
         try:
-            level = parse_level(rest) if rest else thinking[0].level
+            level = parse_level(rest, self.session.game.name) if rest else thinking[0].level
         except BadLevel as error:
             self._say(_sentence(error))
             return

@@ -287,8 +287,8 @@ class Thinker:
         if self._stopped or self._search.tree.nodes[0, 0]["proven"] != 0:
             return True
         limits, since = self._order
-        if limits.infinite:
-            return False
+        if limits.infinite:  # then the answer waits, but for a number of nodes the search does not
+            return 0 < limits.nodes <= report.nodes
         left = (limits.soft if is_settled(self._search) else limits.hard) - (now - since)
         return (
             left <= 0.0
@@ -308,7 +308,7 @@ class Thinker:
         limits, since = self._order
         seconds = min(_CHUNK_SECONDS, max(limits.hard - (now - since), 0.0))
         chunk = max(min(int(_speed(report) * seconds), _MOST_CHUNK), 1)
-        return chunk if limits.infinite or not limits.nodes else min(chunk, max(limits.nodes - report.nodes, 1))
+        return min(chunk, max(limits.nodes - report.nodes, 1)) if limits.nodes else chunk
 
 
 def _speed(report: Report) -> float:

@@ -57,7 +57,7 @@ class SearchLimits:
     mate: int = 0
     """A win that is proven to take at most so many plies."""
     infinite: bool = False
-    """It goes on, and waits where there is nothing left to search, until it is told to stop."""
+    """It goes on until it is told to stop; after that many nodes, and where nothing is left to search, it waits."""
 
 
 def limits_of(allowed: Allowance, turn: int, overhead: int) -> SearchLimits:

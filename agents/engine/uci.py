@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from agents.engine.protocol import AUTODISCOVER, Client, Engine, Load, Option, Value
+from agents.engine.protocol import AUTODISCOVER, Client, Engine, Load, Option, Value, strength_options
 
 if TYPE_CHECKING:
     from agents.engine.lines import Line
@@ -40,6 +40,7 @@ class UciEngine(Engine):
         Option("Move Overhead", "spin", 100, 0, 10_000),  # milliseconds
         Option("WeightsFile", "string", AUTODISCOVER),
         Option("UCI_ShowWDL", "check", False),
+        *strength_options("chess", "UCI_"),
         Option("Temperature", "decimal", 0, 0, 100),
         Option("Debug Log File", "string", ""),
     )
@@ -59,7 +60,7 @@ class UciEngine(Engine):
             score = f"mate {moves if line.plies > 0 else -moves}" if line.plies else f"cp {centipawns(line.value)}"
         else:
             score = "mate 0" if line.value < 0.0 else "cp 0"
-        return f"{score} wdl {win_draw_loss(line)}" if self.values["uci_showwdl"] else score
+        return f"{score} wdl {win_draw_loss(line)}" if self.values["showwdl"] else score
 
     def plain(self, move: str) -> str:
         """Some write the piece that a pawn becomes in upper case."""

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from agents.engine.protocol import AUTODISCOVER, Client, Engine, Load, Option, Value, read_go
+from agents.engine.protocol import AUTODISCOVER, Client, Engine, Load, Option, Value, read_go, strength_options
 from agents.engine.time_control import Allowance, SearchLimits
 from agents.engine.uci import centipawns
 
@@ -38,6 +38,7 @@ class UsiEngine(Engine):
         Option("USI_Ponder", "check", False),  # pondering costs nothing to support; the client decides
         Option("MoveOverhead", "spin", 100, 0, 10_000),  # milliseconds
         Option("WeightsFile", "filename", AUTODISCOVER),
+        *strength_options("shogi", "USI_"),
         Option("Temperature", "decimal", 0, 0, 100),
         Option("DebugLogFile", "filename", ""),
     )
