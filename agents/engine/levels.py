@@ -50,13 +50,13 @@ LADDERS: dict[str, tuple[Level, ...]] = {
         Level(1000, temperature=0.0, elo=1840),
     ),
     "shogi": (
-        Level(16, temperature=2.0, elo=80),
-        Level(16, temperature=0.5, elo=420),
-        Level(16, temperature=0.2, elo=630),
-        Level(50, temperature=0.2, elo=940),
-        Level(120, temperature=0.2, elo=1240),
-        Level(250, temperature=0.2, elo=1500),
-        Level(1000, temperature=0.0, elo=1770),
+        Level(16, temperature=2.0, elo=270),
+        Level(16, temperature=0.5, elo=720),
+        Level(16, temperature=0.2, elo=840),
+        Level(50, temperature=0.2, elo=1080),
+        Level(120, temperature=0.2, elo=1340),
+        Level(250, temperature=0.2, elo=1570),
+        Level(1000, temperature=0.0, elo=1810),
     ),
 }
 """By game: the levels that were measured, from the weakest to the strongest."""
