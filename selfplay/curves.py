@@ -124,7 +124,8 @@ def draw_pool(path: Path, title: str, engines: Sequence[tuple[str, "Rating"]]) -
         ends = max(one.low, low), min(one.high, high)
         axes.plot(ends, (row, row), color=COLOURS[0], linewidth=2.0)
         axes.plot(one.elo, row, color=COLOURS[0], marker="o", markersize=6)
-        axes.annotate(f"{name}: {one.elo:.0f}", (one.elo, row), (0, 7), textcoords="offset points", ha="center")
+        side = "left" if one.elo < (low + high) / 2 else "right"  # so that all of a name is in the picture
+        axes.annotate(f"{name}: {one.elo:.0f}", (one.elo, row), (0, 7), textcoords="offset points", ha=side)
     axes.set_yticks([])
     axes.set_ylim(-0.5, len(rated))
     axes.set_xlim(low, high)
