@@ -59,7 +59,8 @@ LADDERS: dict[str, tuple[Level, ...]] = {
         Level(1000, temperature=0.0, elo=1810),
     ),
 }
-"""By game: the levels that were measured, from the weakest to the strongest."""
+"""By game: the levels that were measured, from the weakest to the strongest. Elo is that of a pool in which Stockfish's
+UCI_Elo 1500, in shogi Fairy-Stockfish's, is 1500: RESULTS.md, "Levels"."""
 
 NAMES = ("beginner", "casual", "club", "strong")
 """Levels for people, evenly spaced in Elo from the lowest to the highest step of a ladder."""
