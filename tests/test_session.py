@@ -69,6 +69,15 @@ def test_an_opinion_is_lines_of_legal_moves() -> None:
     assert len(lines[0].actions) >= 2
 
 
+def test_a_weaker_level_does_not_profit_from_what_a_stronger_one_has_found() -> None:
+    player, board = computer(Level(simulations=2000)), Board(CHESS)
+    player.choose(board)
+    player.level = Level(simulations=8)
+    player.choose(board)
+    assert player._playing is not None
+    assert int(player._playing._search.tree.nodes[0, 0]["visits"]) <= 9
+
+
 def test_chance_decides_between_equal_moves_and_a_seed_decides_chance() -> None:
     first = [computer(seed=seed).choose(Board(CHESS)) for seed in range(8)]
     assert len(set(first)) > 1

@@ -68,7 +68,7 @@ FULL = Level(seconds=3.0, temperature=0.0)
 """The level ``full``, which any game has."""
 
 
-def level_of_elo(game: str, elo: float) -> Level:
+def level_of_elo(game: str, elo: int) -> Level:
     """The level of about this Elo; between two that were measured, simulations and temperature grow evenly, by their
     logarithms.
 
@@ -77,7 +77,7 @@ def level_of_elo(game: str, elo: float) -> Level:
     """
     ladder = _ladder(game)
     if not ladder[0].elo <= elo <= ladder[-1].elo:
-        raise BadLevel(f"Elo must be {ladder[0].elo} to {ladder[-1].elo} in {game}, not {elo:.0f}")
+        raise BadLevel(f"Elo must be {ladder[0].elo} to {ladder[-1].elo} in {game}, not {elo}")
     above = next(i for i, level in enumerate(ladder) if level.elo >= elo)
     high, low = ladder[above], ladder[max(above - 1, 0)]
     share = (elo - low.elo) / max(high.elo - low.elo, 1)
@@ -86,7 +86,7 @@ def level_of_elo(game: str, elo: float) -> Level:
     return Level(
         round(_between(low.simulations, high.simulations, share)),
         temperature=_between(low.temperature, high.temperature, share),
-        elo=round(elo),
+        elo=elo,
     )
 
 
@@ -115,7 +115,7 @@ def parse_level(text: str, game: str) -> Level:
         return FULL
     if plain in NAMES:
         ladder, share = _ladder(game), NAMES.index(plain) / (len(NAMES) - 1)
-        return level_of_elo(game, ladder[0].elo + share * (ladder[-1].elo - ladder[0].elo))
+        return level_of_elo(game, round(ladder[0].elo + share * (ladder[-1].elo - ladder[0].elo)))
     match = re.fullmatch(r"([0-9]{1,9})(\.[0-9]{1,3})?(s|elo)?", plain)
     if match is None or (match[2] and match[3] != "s"):
         raise BadLevel(
